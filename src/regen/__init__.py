@@ -1,0 +1,1 @@
+"""regen: a paper whose every number is derived."""
