@@ -1,0 +1,50 @@
+"""regen: from data to the paper. `snakemake -n` says what is stale; `snakemake` makes the paper."""
+
+from regen.planning import Plan
+
+
+configfile: "config.yaml"
+
+
+plan = Plan(config, workflow)
+
+
+container: plan.config.container
+
+
+wildcard_constraints:
+    scale=plan.config.scale,
+    dataset="[^/]+",
+    base="[^/]+",
+    study="[^/]+",
+    training="[^/]+",
+    seed="[^/]+",
+    variant="[^/]+",
+    run="[^/]+",
+    figure="[^/]+",
+    split="train|dev|test",
+
+
+rule paper:
+    input:
+        plan.files("paper"),
+
+
+include: "rules/targets.smk"
+include: "rules/data.smk"
+include: "rules/models.smk"
+include: "rules/training.smk"
+include: "rules/prediction.smk"
+include: "rules/scoring.smk"
+include: "rules/statistics.smk"
+include: "rules/tables.smk"
+include: "rules/figures.smk"
+include: "rules/paper.smk"
+
+
+onsuccess:
+    plan.finish()
+
+
+onerror:
+    plan.finish()

@@ -1,0 +1,51 @@
+# What a user types beside `paper`: a stage's plural, a study's name, or any file.
+
+
+rule data:
+    input:
+        plan.files("data"),
+
+
+rule base_models:
+    input:
+        plan.files("models"),
+
+
+rule checkpoints:
+    input:
+        plan.files("training"),
+
+
+rule predictions:
+    input:
+        plan.files("prediction"),
+
+
+rule scores:
+    input:
+        plan.files("scoring"),
+
+
+rule statistics:
+    input:
+        plan.files("statistics"),
+
+
+rule tables:
+    input:
+        plan.files("tables"),
+
+
+rule figures:
+    input:
+        plan.files("figures"),
+
+
+for study in plan.config.studies:
+
+    rule:
+        name:
+            study
+        input:
+            plan.files("tables", study),
+            plan.files("figures", study),

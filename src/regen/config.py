@@ -1,0 +1,118 @@
+"""Reading the configuration: merged, validated, and refused in one line.
+
+`config.yaml` is the embedded scale; an overlay (`config/smoke.yaml`, ...) is merged over it as
+Snakemake does: mappings are merged, everything else is replaced. A named entry set to null is
+taken out.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from regen.errors import InputError
+from regen.schema import Config, nearest
+
+
+def read(files: Iterable[Path], changes: Iterable[str] = ()) -> dict[str, Any]:
+    """The merged configuration as plain data: files in order, then `key.sub=value` changes."""
+    merged: dict[str, Any] = {}
+    for file in files:
+        try:
+            content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+        except OSError as error:
+            raise InputError(f"{file}: cannot be read ({error.strerror})") from None
+        except yaml.YAMLError as error:
+            reason = " ".join(str(error).split())
+            raise InputError(f"{file}: is not YAML: {reason}") from None
+        if not isinstance(content, dict):
+            raise InputError(f"{file}: holds no mapping of keys to values")
+        merge(merged, content)
+    for change in changes:
+        key, separator, value = change.partition("=")
+        if not separator or not key:
+            raise InputError(
+                f"--set {change}: write it as key=value, for example --set scale=smoke"
+            )
+        *parents, last = key.split(".")
+        overlay: dict[str, Any] = {last: yaml.safe_load(value)}
+        for part in reversed(parents):
+            overlay = {part: overlay}
+        merge(merged, overlay)
+    return merged
+
+
+def merge(into: dict[str, Any], overlay: Mapping[str, Any]) -> None:
+    """Merge as Snakemake merges configuration files."""
+    for key, value in overlay.items():
+        if isinstance(value, Mapping) and isinstance(into.get(key), dict):
+            merge(into[key], value)
+        else:
+            into[key] = json.loads(json.dumps(value))
+
+
+def check(merged: Mapping[str, Any]) -> Config:
+    """The configuration, validated. Raises InputError with one line: what, where, what to do."""
+    try:
+        return Config.model_validate(without_nulls(merged))
+    except ValidationError as error:
+        problems = error.errors()
+        more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+        raise InputError(f"configuration: {explain(problems[0])}{more}") from None
+
+
+NAMED = ("datasets", "models", "studies", "trainings", "variants", "resources")
+
+
+def without_nulls(merged: Mapping[str, Any]) -> dict[str, Any]:
+    """Take out the named entries that an overlay set to null."""
+    kept: dict[str, Any] = {}
+    for key, value in merged.items():
+        if key in NAMED and isinstance(value, Mapping):
+            value = {name: entry for name, entry in value.items() if entry is not None}
+        kept[key] = without_nulls(value) if isinstance(value, Mapping) else value
+    return kept
+
+
+def explain(problem: Mapping[str, Any]) -> str:
+    """One line for one of pydantic's errors."""
+    where = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+    if problem["type"] == "extra_forbidden":
+        owner = fields_at(problem["loc"][:-1])
+        return f"{where}: unknown key{nearest(str(problem['loc'][-1]), owner)}"
+    if problem["type"] == "missing":
+        return f"{where}: is missing; add it"
+    message = problem["msg"].removeprefix("Value error, ")
+    message = message[0].lower() + message[1:]
+    if problem["type"] == "value_error":
+        return f"{where}: {message}" if where else message
+    return f"{where}: {message}, not {problem['input']!r}"
+
+
+def fields_at(location: Iterable[Any]) -> list[str]:
+    """The keys that the schema knows at a place, found by walking its JSON schema."""
+    schema = Config.model_json_schema()
+    node: dict[str, Any] = schema
+    for part in location:
+        node = _resolve(node, schema)
+        if "properties" in node and part in node["properties"]:
+            node = node["properties"][part]
+        elif isinstance(node.get("additionalProperties"), dict):
+            node = node["additionalProperties"]
+        elif "patternProperties" in node:
+            node = next(iter(node["patternProperties"].values()))
+        elif "items" in node:
+            node = node["items"]
+    return sorted(_resolve(node, schema).get("properties", {}))
+
+
+def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    for choice in node.get("anyOf", []):
+        if "$ref" in choice:
+            node = choice
+    while "$ref" in node:
+        node = schema["$defs"][node["$ref"].rpartition("/")[2]]
+    return node

@@ -1,0 +1,290 @@
+"""The configuration's one schema: the checks, the defaults and the JSON schema come from it."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="lower case, digits, -")]
+Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
+Positive = Annotated[int, Field(strict=True, gt=0)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: unknown keys are refused, values never change."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class SplitSizes(Section):
+    """How many items of each split."""
+
+    train: Positive
+    """items to train on"""
+    dev: Positive
+    """items to choose on"""
+    test: Positive
+    """items to report on; touched once"""
+
+
+class SpeechData(Section):
+    """Speech by a synthesiser and non-speech from several sources, as two-second clips."""
+
+    builder: Literal["speech"]
+    """the data stage that makes it: src/regen/data/speech.py"""
+    sources: list[str] = ["espeakng-loader", "captcha", "foxdot", "arcade"]
+    """packages of data/sources.txt that it is derived from"""
+    seed: Seed = 7
+    """of every random choice in the clips"""
+    sizes: SplitSizes
+    """clips in each split; a study takes a prefix of each"""
+
+
+class TinyAudioModel(Section):
+    """A tiny Qwen2-Audio, built by code and pretrained on questions about sounds."""
+
+    builder: Literal["tiny_audio"]
+    """the stage that makes it: src/regen/models/tiny_audio.py"""
+    dataset: Name
+    """data set whose train split it is pretrained on"""
+    benchmark: Name
+    """benchmark whose phrasings it is asked"""
+    architecture: dict[str, int | float] = {}
+    """sizes of the network, by the names of src/regen/models/tiny_audio.py"""
+    pretraining: dict[str, int | float] = {}
+    """steps, batch size, learning rate of the pretraining"""
+    seed: Seed = 1
+    """of initialisation and order"""
+
+
+class Lora(Section):
+    """A low-rank adapter (Hu et al. 2021, arXiv 2106.09685)."""
+
+    r: Positive = 16
+    """rank"""
+    alpha: Positive = 32
+    """scale: the adapter's output is multiplied by alpha / r"""
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """on the adapter's input, in training"""
+    targets: Literal["attention", "attention+mlp"] = "attention"
+    """q, k, v, o projections; with mlp also gate, up and down"""
+
+
+class Optimisation(Section):
+    """How the loss is brought down."""
+
+    epochs: Positive = 3
+    """passes over the training items"""
+    max_steps: Positive | None = None
+    """stop after so many steps, whatever the epochs"""
+    batch_size: Positive = 16
+    """items a step"""
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-3
+    """peak, after warm-up"""
+    warmup_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """share of the steps over which the learning rate rises"""
+    weight_decay: Annotated[float, Field(ge=0)] = 0.0
+    """of AdamW"""
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """gradients are clipped to this norm"""
+    save_every: Positive = 50
+    """steps between saved states, from which an interrupted training goes on"""
+
+
+class Training(Section):
+    """A recipe: what is trained and how. Variants that differ only in prompt share one."""
+
+    prompt: str = "baseline"
+    """named prompt of the benchmark that the model is trained on"""
+    lora: Lora = Lora()
+    """the adapter"""
+    optimisation: Optimisation = Optimisation()
+    """the optimiser"""
+
+
+class Decoding(Section):
+    """How an answer is drawn where it is text; multiple choice is scored from logits."""
+
+    batch_size: Positive = 16
+    """items at once; does not change the result"""
+    max_new_tokens: Positive = 16
+    """longest answer"""
+    temperature: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """0 is greedy"""
+
+
+class Variant(Section):
+    """A row of the study's table: a training (or none), a prompt, a decoding; or trivial."""
+
+    model: str
+    """printed in the table: which model"""
+    method: str
+    """printed in the table: how it was fine-tuned"""
+    training: Name | None = None
+    """recipe of this study whose checkpoints answer; null is the base model as it comes"""
+    trivial: Name | None = None
+    """a baseline without a language model, by the benchmark's name for it"""
+    prompt: str = "baseline"
+    """named prompt of the benchmark"""
+    prompt_label: str = "Baseline"
+    """printed in the table: which prompt"""
+    decoding: Decoding = Decoding()
+    """how answers are drawn"""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Variant":
+        if self.training and self.trivial:
+            raise ValueError("a variant has a training or is trivial, not both")
+        return self
+
+
+class Comparison(Section):
+    """A declared family of comparisons; p-values are Holm-corrected within it."""
+
+    family: Name
+    """the family's name, printed with its results"""
+    metric: str = "accuracy"
+    """metric of the benchmark"""
+    paired_seeds: bool = False
+    """seed s of one side and of the other share their randomness"""
+    pairs: list[tuple[Name, Name]]
+    """[method, reference] each"""
+
+
+class Figure(Section):
+    """A metric by a facet of the items, a line a variant, with intervals."""
+
+    name: Name
+    """file name"""
+    metric: str = "accuracy"
+    """metric of the benchmark"""
+    facet: str
+    """facet of the benchmark's items"""
+    variants: list[Name]
+    """lines, in order"""
+    label: str
+    """of the horizontal axis"""
+    caption: str
+    """in the paper"""
+
+
+class Study(Section):
+    """One comparison of ways to adapt a model to a task."""
+
+    title: str
+    """heading in the paper"""
+    benchmark: Name
+    """the task, a file in src/regen/benchmarks/"""
+    dataset: Name
+    """entry of `datasets`"""
+    items: SplitSizes
+    """the first so many items of each split"""
+    base: Name
+    """entry of `models`"""
+    seeds: Annotated[list[Seed], Field(min_length=1)]
+    """of the trainings"""
+    reference: Name
+    """variant that the table compares with"""
+    trainings: dict[Name, Training]
+    """recipes by name"""
+    variants: dict[Name, Variant]
+    """rows of the table by name, in order"""
+    comparisons: list[Comparison]
+    """declared before the results are seen"""
+    facets: list[str] = []
+    """facets by which results are broken down"""
+    figures: list[Figure] = []
+    """figures of the paper"""
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Study":
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds: {self.seeds} names a seed twice")
+        known(self.reference, self.variants, "reference", "variant")
+        for name, variant in self.variants.items():
+            if variant.training is not None:
+                known(variant.training, self.trainings, f"variants.{name}.training", "training")
+        for comparison in self.comparisons:
+            for pair in comparison.pairs:
+                for name in pair:
+                    known(name, self.variants, f"comparisons.{comparison.family}", "variant")
+        for figure in self.figures:
+            known(figure.facet, self.facets, f"figures.{figure.name}.facet", "facet")
+            for name in figure.variants:
+                known(name, self.variants, f"figures.{figure.name}.variants", "variant")
+        return self
+
+
+class Resources(Section):
+    """What a stage's jobs ask of the machine or the cluster."""
+
+    threads: Positive = 1
+    """processor cores; torch wants them all: two jobs at once on two cores are slower than one"""
+    mem_mb: Positive = 2000
+    """memory in MiB"""
+    runtime: Positive = 30
+    """minutes until a cluster may kill the job"""
+    gpu: Annotated[int, Field(strict=True, ge=0)] = 0
+    """graphics processors"""
+
+
+class Config(Section):
+    """Everything that decides what is computed."""
+
+    scale: Name
+    """name of the scale; results lie in results/<scale>/"""
+    title: str
+    """of the paper"""
+    stamp: str | None = None
+    """printed on every page, for scales whose numbers mean nothing"""
+    container: str
+    """image in which rules run with --sdm apptainer"""
+    datasets: dict[Name, SpeechData]
+    """data sets by name; they lie in data/<name>/"""
+    models: dict[Name, TinyAudioModel]
+    """base models by name; they lie in models/<name>/"""
+    studies: dict[Name, Study]
+    """studies by name, in the paper's order"""
+    resources: dict[str, Resources] = {}
+    """by stage; "default" for the others"""
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Config":
+        for name, study in self.studies.items():
+            known(study.dataset, self.datasets, f"studies.{name}.dataset", "data set")
+            known(study.base, self.models, f"studies.{name}.base", "model")
+            sizes = self.datasets[study.dataset].sizes
+            for split in ("train", "dev", "test"):
+                if getattr(study.items, split) > getattr(sizes, split):
+                    raise ValueError(
+                        f"studies.{name}.items.{split}: {getattr(study.items, split)} items, "
+                        f"but data set {study.dataset} has {getattr(sizes, split)}"
+                    )
+        for name, model in self.models.items():
+            known(model.dataset, self.datasets, f"models.{name}.dataset", "data set")
+        return self
+
+    def resources_of(self, stage: str) -> Resources:
+        return self.resources.get(stage) or self.resources.get("default") or Resources()
+
+
+def known(name: str, names: Iterable[str], where: str, kind: str) -> None:
+    """Raise ValueError, with the nearest right name, if `name` is not one of `names`."""
+    if name not in names:
+        raise ValueError(f"{where}: there is no {kind} {name!r}{nearest(name, names)}")
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """ "; did you mean 'x'?", or the names there are."""
+    names = [str(n) for n in names]
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return (
+        f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names) or 'none'}"
+    )
+
+
+def json_schema() -> dict[str, Any]:
+    """For editors and Snakemake's `validate`; config/schema.json is this, and a test holds it."""
+    schema = Config.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
