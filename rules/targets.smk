@@ -41,6 +41,16 @@ rule figures:
         plan.files("figures"),
 
 
+# The same by study or data set, under the names of DVC's stages: `snakemake prediction_speech`.
+for target, files in plan.targets().items():
+
+    rule:
+        name:
+            target
+        input:
+            files,
+
+
 for study in plan.config.studies:
 
     rule:

@@ -101,6 +101,7 @@ class Chain:
             inputs={"sources": Input(None, f"data/sources/{dataset}")},
             params=data.model_dump(exclude={"builder", "sources"}),
             outputs=("train.jsonl", "dev.jsonl", "test.jsonl", "card.json"),
+            folders=("clips",),
         )
 
     def _model(self, name: str) -> Job:
@@ -226,7 +227,7 @@ class Chain:
                 "comparisons": [c.model_dump() for c in study.comparisons],
                 "facets": study.facets,
             },
-            outputs=("variants.json", "comparisons.json", "facets.json"),
+            outputs=("variants.json", "comparisons.json", "facets.json", "metrics.json"),
         )
 
     def _tables(self, name: str, study: Study) -> Job:
@@ -299,11 +300,6 @@ def benchmark_module(name: str) -> str:
 def labels(study: Study) -> dict[str, dict[str, Any]]:
     """What tables and figures print of each variant."""
     return {
-        name: {
-            "model": variant.model,
-            "method": variant.method,
-            "prompt": variant.prompt_label,
-            "trivial": variant.trivial is not None,
-        }
+        name: {**study.labels[name].model_dump(), "trivial": variant.trivial is not None}
         for name, variant in study.variants.items()
     }

@@ -1,6 +1,7 @@
 """The command line. The rules call the same commands that a person types."""
 
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -262,6 +263,42 @@ def config_schema(
         write_text(output, text)
     else:
         typer.echo(text, nl=False)
+
+
+@app.command()
+def status(
+    configfile: ConfigFiles = [],  # noqa: B006
+    everything: Annotated[bool, typer.Option("--all", help="Also what is fresh.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Say what is fresh, stale and why, missing, or edited by hand. Changes nothing."""
+    from regen.status import FRESH, status
+
+    digests = Digests()
+    states = status(Chain(load(configfile)), digests)
+    digests.save()
+    if json:
+        typer.echo(dumps(states))
+        return
+    for state in states:
+        if everything or state.state != FRESH:
+            typer.echo(f"{state.state:<15} {state.folder}  {state.reason}".rstrip())
+    counts = Counter(state.state for state in states)
+    typer.echo(", ".join(f"{n} {state}" for state, n in counts.items()))
+
+
+@app.command()
+def dvc(check_only: Annotated[bool, typer.Option("--check", help="Only compare.")] = False) -> None:
+    """Write dvc.yaml from config.yaml, so that `dvc repro` does what Snakemake does."""
+    from regen.versioning import DVC_FILE, dvc_yaml
+
+    text = dvc_yaml(Chain(load([])))
+    same = DVC_FILE.exists() and DVC_FILE.read_text(encoding="utf-8") == text
+    if check_only and not same:
+        raise InputError("dvc.yaml: is not what config.yaml says; write it again with: regen dvc")
+    if not same:
+        write_text(DVC_FILE, text)
+    typer.echo(f"{DVC_FILE}: {'up to date' if same else 'written'}")
 
 
 def main(arguments: list[str] | None = None) -> None:

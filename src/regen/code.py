@@ -21,6 +21,8 @@ NOT_CODE_OF_A_STAGE = {
     "regen.planning",
     "regen.provenance",
     "regen.schema",
+    "regen.status",
+    "regen.versioning",
 }
 
 

@@ -21,6 +21,7 @@ from regen.config import check
 from regen.errors import InputError
 from regen.files import write_text
 from regen.provenance import CONTENT_ID, PRIVATE, Digests, Input, Job, why_stale
+from regen.versioning import record, stages_of
 
 STALE = PRIVATE / "stale"
 OLD = (1, 1)
@@ -86,6 +87,14 @@ class Plan:
         jobs = self.chain.of_stage(stage, study)
         return [file for job in jobs for file in job.files]
 
+    def targets(self) -> dict[str, list[str]]:
+        """{target: files} for every DVC stage: `prediction_speech` and the like."""
+        return {
+            name.replace("-", "_"): [file for job in jobs for file in job.files]
+            for name, jobs in stages_of(self.chain).items()
+            if name != "paper"
+        }
+
     def ask(self, stage: str, what: str) -> int:
         """A resource that the configuration gives the stage's jobs."""
         return int(getattr(self.config.resources_of(stage), what))
@@ -97,7 +106,8 @@ class Plan:
         return "--force" if asked and self._workflow.is_main_process else ""
 
     def finish(self) -> None:
-        """After a run: keep the digests for the next reading."""
+        """After a run: keep the digests for the next reading, and tell DVC what is fresh."""
+        record(self.chain, self.asked, self.digests)
         self.digests.save()
 
     def _job(self, stage: str, wildcards: Mapping[str, str]) -> Job:

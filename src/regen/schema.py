@@ -115,20 +115,14 @@ class Decoding(Section):
 
 
 class Variant(Section):
-    """A row of the study's table: a training (or none), a prompt, a decoding; or trivial."""
+    """A training (or none) x a prompt x a decoding, or a trivial baseline: what is asked."""
 
-    model: str
-    """printed in the table: which model"""
-    method: str
-    """printed in the table: how it was fine-tuned"""
     training: Name | None = None
     """recipe of this study whose checkpoints answer; null is the base model as it comes"""
     trivial: Name | None = None
     """a baseline without a language model, by the benchmark's name for it"""
     prompt: str = "baseline"
     """named prompt of the benchmark"""
-    prompt_label: str = "Baseline"
-    """printed in the table: which prompt"""
     decoding: Decoding = Decoding()
     """how answers are drawn"""
 
@@ -137,6 +131,17 @@ class Variant(Section):
         if self.training and self.trivial:
             raise ValueError("a variant has a training or is trivial, not both")
         return self
+
+
+class Label(Section):
+    """What the tables print of a variant; changing it computes nothing again but the tables."""
+
+    model: str
+    """which model"""
+    method: str = "none"
+    """how it was fine-tuned"""
+    prompt: str = "baseline"
+    """which prompt"""
 
 
 class Comparison(Section):
@@ -189,12 +194,14 @@ class Study(Section):
     trainings: dict[Name, Training]
     """recipes by name"""
     variants: dict[Name, Variant]
-    """rows of the table by name, in order"""
+    """what is compared, by name, in the table's order"""
+    labels: dict[Name, Label]
+    """what the tables print of each variant"""
     comparisons: list[Comparison]
     """declared before the results are seen"""
-    facets: list[str] = []
+    facets: list[str]
     """facets by which results are broken down"""
-    figures: list[Figure] = []
+    figures: list[Figure]
     """figures of the paper"""
 
     @model_validator(mode="after")
@@ -202,7 +209,10 @@ class Study(Section):
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds: {self.seeds} names a seed twice")
         known(self.reference, self.variants, "reference", "variant")
+        for name in self.labels:
+            known(name, self.variants, "labels", "variant")
         for name, variant in self.variants.items():
+            known(name, self.labels, f"variants.{name}", "label")
             if variant.training is not None:
                 known(variant.training, self.trainings, f"variants.{name}.training", "training")
         for comparison in self.comparisons:
@@ -236,8 +246,8 @@ class Config(Section):
     """name of the scale; results lie in results/<scale>/"""
     title: str
     """of the paper"""
-    stamp: str | None = None
-    """printed on every page, for scales whose numbers mean nothing"""
+    stamp: str | None
+    """printed on every page, for scales whose numbers mean nothing; null for none"""
     container: str
     """image in which rules run with --sdm apptainer"""
     datasets: dict[Name, SpeechData]

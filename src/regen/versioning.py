@@ -1,0 +1,123 @@
+"""DVC's side: `dvc.yaml`, written from the configuration, and what a run records in `dvc.lock`.
+
+Snakemake is the only thing that runs work; DVC versions it. There is one DVC stage a study and
+chain stage, whose command is one Snakemake target. What DVC compares is a superset of what makes a
+folder stale (whole code files and configuration keys): it may ask Snakemake needlessly, which then
+finds nothing to do, but it never takes a stale result for a fresh one.
+"""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from regen.chain import Chain
+from regen.code import PACKAGE, code_of, file_of
+from regen.provenance import CONTENT_ID, Digests, Job, why_stale
+
+DVC_FILE = Path("dvc.yaml")
+HEADER = "# Written by `regen dvc` from config.yaml; change that, not this.\n"
+
+NOT_RECORDED = {"sources", "data", "models", "training"}
+"""Stages whose files do not go to a DVC remote by default: third-party data, and weights."""
+
+STUDY_KEYS = {
+    "training": ["benchmark", "dataset", "base", "items.train", "seeds", "trainings"],
+    "prediction": ["benchmark", "dataset", "base", "items", "seeds", "variants"],
+    "scoring": ["benchmark", "dataset", "items.test", "seeds", "variants"],
+    "statistics": ["seeds", "variants", "labels", "comparisons", "facets"],
+    "tables": ["variants", "labels", "comparisons", "reference"],
+    "figures": ["variants", "labels", "figures"],
+}
+"""Keys of a study in config.yaml that reach the parameters of a stage's jobs."""
+
+
+def stage_name(job: Job) -> str:
+    """The DVC stage that a job belongs to."""
+    owner = next((job.wildcards[k] for k in ("study", "dataset", "base") if k in job.wildcards), "")
+    return f"{job.stage}-{owner}" if owner else job.stage
+
+
+def stages_of(chain: Chain) -> dict[str, list[Job]]:
+    """{DVC stage: its jobs}, in the chain's order."""
+    stages: dict[str, list[Job]] = {}
+    for job in chain.jobs.values():
+        stages.setdefault(stage_name(job), []).append(job)
+    return stages
+
+
+def dvc_yaml(chain: Chain) -> str:
+    """The text of dvc.yaml for a configuration."""
+    stages = {name: describe(name, jobs) for name, jobs in stages_of(chain).items()}
+    metrics = [f"{job.out}/metrics.json" for job in chain.of_stage("statistics")]
+    content = {"stages": stages, "metrics": metrics}
+    return HEADER + yaml.safe_dump(content, sort_keys=False, width=100)
+
+
+def describe(name: str, jobs: list[Job]) -> dict[str, Any]:
+    """One DVC stage: a Snakemake target, with what it reads and writes."""
+    own = {job.out for job in jobs}
+    inputs = {i.evidence for job in jobs for i in job.all_inputs() if i.folder not in own}
+    modules = {m for job in jobs for m in code_of((job.function.partition(":")[0], *job.code))}
+    files = [file for module in modules if (file := file_of(module))]
+    code = {str(file.relative_to(PACKAGE.parent.parent)) for file in files}
+    outs: list[Any] = []
+    for job in jobs:
+        push = {} if job.stage not in NOT_RECORDED else {"push": False}
+        for output in (*job.outputs, *job.folders):
+            outs.append({f"{job.out}/{output}": {"persist": True, **push}})
+        for output in (*job.measured, CONTENT_ID):
+            outs.append({f"{job.out}/{output}": {"cache": False, "persist": True}})
+    described: dict[str, Any] = {"cmd": f"snakemake {name.replace('-', '_')}"}
+    described["deps"] = sorted(inputs | code)
+    described["params"] = [{"config.yaml": keys_of(jobs[0])}]
+    described["outs"] = outs
+    return described
+
+
+def keys_of(job: Job) -> list[str]:
+    """The keys of config.yaml that a stage's jobs depend on."""
+    address = job.wildcards
+    if job.stage in ("sources", "data"):
+        return [f"datasets.{address['dataset']}"]
+    if job.stage == "models":
+        return [f"models.{address['base']}"]
+    if job.stage == "paper":
+        return ["title", "scale", "stamp"]
+    return [f"studies.{address['study']}.{key}" for key in STUDY_KEYS[job.stage]]
+
+
+def record(chain: Chain, asked: Mapping[str, Job], digests: Digests) -> list[str]:
+    """After a run: commit to dvc.lock the stages that are fresh all the way down, and only those.
+
+    (A blind `dvc commit` after a partial run locks stale results under the new configuration.)
+    Returns their names. Does nothing where there is no DVC repository, and inside `dvc repro`,
+    which records for itself.
+    """
+    if os.environ.get("DVC_STAGE") or not Path(".dvc").is_dir():
+        return []
+    if DVC_FILE.read_text(encoding="utf-8") != dvc_yaml(chain):
+        return []  # another scale, or a configuration for which dvc.yaml was not written yet
+    fresh: dict[str, bool] = {}
+
+    def is_fresh(job: Job) -> bool:
+        if job.out not in fresh:
+            own = why_stale(job, digests, need_files=True) is None
+            fresh[job.out] = own and all(is_fresh(up) for up in chain.upstream(job))
+        return fresh[job.out]
+
+    status = subprocess.run(["dvc", "status", "--json"], capture_output=True, text=True)
+    differ = json.loads(status.stdout or "{}") if status.returncode == 0 else {}
+    names = {stage_name(job) for job in asked.values()}
+    todo = [
+        name
+        for name, jobs in stages_of(chain).items()
+        if name in differ and name in names and all(is_fresh(job) for job in jobs)
+    ]
+    if todo:
+        subprocess.run(["dvc", "commit", "--quiet", "--force", *todo], check=False)
+    return todo
