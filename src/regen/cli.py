@@ -288,6 +288,14 @@ def status(
 
 
 @app.command()
+def report(configfile: ConfigFiles = []) -> None:  # noqa: B006
+    """Print the tables, how long each stage took, and where the paper is."""
+    from regen.report import show
+
+    show(Chain(load(configfile)))
+
+
+@app.command()
 def dvc(check_only: Annotated[bool, typer.Option("--check", help="Only compare.")] = False) -> None:
     """Write dvc.yaml from config.yaml, so that `dvc repro` does what Snakemake does."""
     from regen.versioning import DVC_FILE, dvc_yaml

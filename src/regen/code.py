@@ -20,6 +20,7 @@ NOT_CODE_OF_A_STAGE = {
     "regen.config",
     "regen.planning",
     "regen.provenance",
+    "regen.report",
     "regen.schema",
     "regen.status",
     "regen.versioning",

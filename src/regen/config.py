@@ -64,7 +64,7 @@ def check(merged: Mapping[str, Any]) -> Config:
         raise InputError(f"configuration: {explain(problems[0])}{more}") from None
 
 
-NAMED = ("datasets", "models", "studies", "trainings", "variants", "resources")
+NAMED = ("datasets", "models", "studies", "trainings", "variants", "labels", "resources")
 
 
 def without_nulls(merged: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,123 @@
+"""The configuration: what is refused, in which words, and what reaches a job."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from regen.chain import Chain
+from regen.config import check, read
+from regen.errors import InputError
+from regen.files import dumps, read_json
+from regen.schema import json_schema
+from regen.versioning import dvc_yaml
+
+
+def configuration(project: Path, *changes: str, overlays: tuple[str, ...] = ()) -> dict:
+    files = [project / "config.yaml", *(project / "config" / f"{o}.yaml" for o in overlays)]
+    return read(files, changes)
+
+
+def overlays(project: Path) -> list[str]:
+    return [path.stem for path in (project / "config").glob("*.yaml")]
+
+
+def test_every_scale_is_valid(project: Path) -> None:
+    check(configuration(project))
+    for overlay in overlays(project):
+        config = check(configuration(project, overlays=(overlay,)))
+        assert config.scale == overlay
+
+
+LORA = "studies.speech.trainings.lora"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (f"{LORA}.lora.rank=4", ["lora.rank", "unknown key"]),
+        (f"{LORA}.lora.alhpa=4", ["lora.alhpa", "unknown key", "did you mean 'alpha'"]),
+        (f"{LORA}.lora.r=0", ["lora.r", "greater than 0"]),
+        (f"{LORA}.lora.r=eight", ["lora.r", "eight"]),
+        ("studies.speech.seeds=[42, x]", ["seeds", "'x'"]),
+        ("studies.speech.seeds=[42, 42]", ["seeds", "twice"]),
+        ("studies.speech.reference=bsae", ["bsae", "did you mean 'base'"]),
+        ("studies.speech.variants.lora.training=lorra", ["lorra", "did you mean 'lora'"]),
+        ("studies.speech.base=tiny-adio", ["tiny-adio", "did you mean 'tiny-audio'"]),
+        ("studies.speech.benchmark=spech", ["spech", "did you mean 'speech'"]),
+        ("studies.speech.items.test=100000", ["items.test", "100000"]),
+        ("studeis=1", ["studeis", "did you mean 'studies'"]),
+        ("scale=Embedded Scale", ["scale"]),
+    ],
+)
+def test_a_mistake_is_one_clear_line(project: Path, change: str, words: list[str]) -> None:
+    with pytest.raises(InputError) as caught:
+        check(configuration(project, change))
+    message = str(caught.value)
+    assert "\n" not in message
+    for word in words:
+        assert word in message
+
+
+def test_a_missing_key_is_named(project: Path) -> None:
+    merged = configuration(project)
+    del merged["studies"]["speech"]["seeds"]
+    with pytest.raises(InputError, match=r"studies\.speech\.seeds: is missing"):
+        check(merged)
+
+
+def test_null_takes_a_named_entry_out(project: Path) -> None:
+    changes = ("studies.speech.variants.energy=null", "studies.speech.labels.energy=null")
+    config = check(configuration(project, *changes))
+    assert "energy" not in config.studies["speech"].variants
+
+
+def test_broken_yaml_is_one_line(workdir: Path) -> None:
+    (workdir / "config.yaml").write_text("a: [1\nb: 2")
+    with pytest.raises(InputError, match=r"config\.yaml: is not YAML") as caught:
+        read([workdir / "config.yaml"])
+    assert "\n" not in str(caught.value)
+
+
+def test_the_schema_file_is_the_schema(project: Path) -> None:
+    """`regen config schema --output config/schema.json` writes it again."""
+    assert dumps(read_json(project / "config/schema.json")) == dumps(json_schema())
+
+
+def test_dvc_yaml_is_what_the_configuration_says(project: Path) -> None:
+    """`regen dvc` writes it again."""
+    text = (project / "dvc.yaml").read_text()
+    assert text == dvc_yaml(Chain(check(configuration(project))))
+
+
+def test_every_field_is_explained() -> None:
+    schema = json_schema()
+    for name, model in [("Config", schema), *schema["$defs"].items()]:
+        for field, described in model.get("properties", {}).items():
+            assert described.get("description"), f"{name}.{field} has no description"
+
+
+def test_every_parameter_reaches_dvc(project: Path) -> None:
+    """Changing a parameter of any job changes a key that its DVC stage watches.
+
+    Otherwise `dvc repro` would take a stale result for a fresh one.
+    """
+    chain = Chain(check(configuration(project)))
+    stages = yaml.safe_load(dvc_yaml(chain))["stages"]
+    changes = {
+        f"{LORA}.lora.r=4": "training-speech",
+        f"{LORA}.optimisation.learning_rate=0.5": "training-speech",
+        "studies.speech.items.train=50": "training-speech",
+        "studies.speech.items.test=50": "prediction-speech",
+        "studies.speech.variants.lora.decoding.temperature=0.5": "prediction-speech",
+        "studies.speech.labels.lora.method=LoRa": "tables-speech",
+        "datasets.speech.seed=8": "data-speech",
+        "models.tiny-audio.seed=8": "models-tiny-audio",
+        "title=Other": "paper",
+    }
+    for change, stage in changes.items():
+        after = Chain(check(configuration(project, change)))
+        stale = {out for out, job in chain.jobs.items() if after.jobs[out].params != job.params}
+        assert stale, change
+        keys = stages[stage]["params"][0]["config.yaml"]
+        assert any(change.startswith(key) for key in keys), (change, keys)
