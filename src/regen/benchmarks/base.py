@@ -1,0 +1,115 @@
+"""What a benchmark is: one readable file that says how an item is read, asked, answered and scored."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+from regen.errors import InputError
+from regen.files import Absent, read_jsonl
+from regen.records import Prediction
+
+Metrics = dict[str, float | Absent]
+
+
+class AnswerError(Exception):
+    """An output that holds no answer; the message is the failure reason that is counted."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing to be answered.
+
+    `group` is what items share that makes them dependent (a voice, a passage); statistics average
+    within groups first. `facets` are what results can be broken down by (SNR, duration, kind).
+    `inputs` is what the benchmark's prompt needs, files as absolute paths.
+    """
+
+    item: str
+    group: str
+    target: str
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    facets: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a model is asked: a user's text, an optional system text, and audio files if it hears."""
+
+    text: str
+    system: str | None = None
+    audio: tuple[Path, ...] = ()
+
+
+class Trivial(ABC):
+    """A baseline without a language model: fitted on the train split, then asked for answers."""
+
+    @abstractmethod
+    def fit(self, items: Sequence[Item]) -> None: ...
+
+    @abstractmethod
+    def predict(self, items: Sequence[Item]) -> list[str]: ...
+
+
+class BaseBenchmark(ABC):
+    """A task: subclass it, say how to read, ask, decode and check, and register the class by name."""
+
+    name: ClassVar[str]
+    options: ClassVar[tuple[str, ...]] = ()
+    """The possible answers of a multiple-choice task, scored from logits; empty for free text."""
+    prompts: ClassVar[Mapping[str, str]]
+    """Prompt templates by name; "baseline" is always one."""
+    metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
+    """Names of the per-item metrics that `score` gives; the first is the primary one."""
+    trivial: ClassVar[Mapping[str, type[Trivial]]] = {}
+
+    @abstractmethod
+    def read(self, row: Mapping[str, Any], folder: Path) -> Item:
+        """One row of a split file as an item. Raises InputError naming the item if it is unusable."""
+
+    @abstractmethod
+    def prompt(self, item: Item, template: str) -> Prompt:
+        """The question for `item`, put as `template` says."""
+
+    def completion(self, item: Item) -> str:
+        """The text that a supervised model learns to answer."""
+        return item.target
+
+    def extract_answer(self, output: str) -> str:
+        """The answer in a model's raw output. Raises AnswerError(reason) if there is none."""
+        answer = output.strip()
+        if not answer:
+            raise AnswerError("empty")
+        return answer
+
+    def check_answer(self, prediction: str, target: str) -> bool:
+        return prediction == target
+
+    def score(self, item: Item, predictions: Sequence[Prediction]) -> Metrics:
+        """Per-item metrics of the samples drawn for `item`. An unparsed answer is a wrong one."""
+        right = [
+            p.prediction is not None and self.check_answer(p.prediction, item.target)
+            for p in predictions
+        ]
+        return {"accuracy": sum(right) / len(right)}
+
+    def load_dataset(self, folder: Path, split: str, num_samples: int | None = None) -> list[Item]:
+        """The first `num_samples` items of a split (all if None).
+
+        Raises InputError for a missing or damaged file, too few items, or an item named twice.
+        """
+        path = folder / f"{split}.jsonl"
+        rows = read_jsonl(path)
+        if num_samples is not None and len(rows) < num_samples:
+            raise InputError(
+                f"{path}: {num_samples} items are asked for, the file holds {len(rows)}; "
+                f"lower data.{split} in the configuration or rebuild the data set"
+            )
+        items = [self.read(row, folder) for row in rows[:num_samples]]
+        seen: set[str] = set()
+        for item in items:
+            if item.item in seen:
+                raise InputError(f"{path}: item {item.item!r} stands there twice; rebuild the data set")
+            seen.add(item.item)
+        return items
