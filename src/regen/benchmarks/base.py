@@ -72,6 +72,13 @@ class BaseBenchmark(ABC):
     def prompt(self, item: Item, template: str) -> Prompt:
         """The question for `item`, put as `template` says."""
 
+    def template(self, name: str) -> str:
+        """A prompt template by name. Raises InputError, naming those there are."""
+        if name not in self.prompts:
+            names = ", ".join(self.prompts)
+            raise InputError(f"{self.name} has no prompt {name!r}; there are: {names}")
+        return self.prompts[name]
+
     def completion(self, item: Item) -> str:
         """The text that a supervised model learns to answer."""
         return item.target

@@ -1,0 +1,183 @@
+"""A model on this machine: what text and audio models have in common.
+
+Rows are padded on the left and get explicit position ids, so that the answer starts at the same
+column in every row and an absolute position does not depend on how long the other rows are. An
+answer's tokens are appended to the prompt's, never tokenised together with them: that is how a
+model meets them when it generates.
+"""
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from regen.benchmarks.base import Prompt
+from regen.models.protocol import Decoding, Generation
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """One row without batch axis: token ids, and what goes beside them (audio features)."""
+
+    ids: tuple[int, ...]
+    extra: dict[str, Tensor]
+
+
+class LocalModel(ABC):
+    """`network` is a transformers model with a language-model head, or such a one inside peft.
+
+    `renderer` is what holds the chat template: the tokenizer, or the processor around it.
+    """
+
+    def __init__(self, network: Any, tokenizer: Any, renderer: Any) -> None:
+        self.network = network
+        self.tokenizer = tokenizer
+        self.renderer = renderer
+        self.pad = tokenizer.pad_token_id if tokenizer.pad_token_id is not None else 0
+
+    @property
+    def device(self) -> torch.device:
+        return next(self.network.parameters()).device
+
+    @abstractmethod
+    def encode(self, prompt: Prompt) -> Encoded:
+        """The chat template applied to `prompt`, up to where the answer starts.
+
+        Raises InputError, naming the file, for audio that the model cannot hear.
+        """
+
+    @abstractmethod
+    def last_logits(self, inputs: dict[str, Tensor], keep: int) -> Tensor:
+        """Logits of the last `keep` columns, float32 of shape (rows, keep, vocabulary).
+
+        Only these columns go through the head: all of them would take gigabytes with a large
+        vocabulary.
+        """
+
+    def answer_ids(self, answer: str) -> list[int]:
+        return list(self.tokenizer(answer, add_special_tokens=False)["input_ids"])
+
+    @cached_property
+    def end_ids(self) -> list[int]:
+        """Tokens that end an answer; the first is the one that training appends."""
+        chat = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "@@"}]
+        after = self.renderer.apply_chat_template(chat, tokenize=False).rpartition("@@")[2]
+        closing = [i for i in self.answer_ids(after) if i in self.tokenizer.all_special_ids]
+        ends = [*closing[:1], self.tokenizer.eos_token_id]
+        return list(dict.fromkeys(i for i in ends if i is not None))
+
+    def collate(
+        self, rows: Sequence[Encoded], answers: Sequence[Sequence[int]] | None = None
+    ) -> dict[str, Tensor]:
+        """One batch of `rows`, each followed by its answer's ids, on the model's device.
+
+        input_ids, attention_mask and position_ids have shape (rows, columns).
+        """
+        answers = answers if answers is not None else [()] * len(rows)
+        full = [(*row.ids, *answer) for row, answer in zip(rows, answers, strict=True)]
+        width = max(len(ids) for ids in full)
+        ids = torch.full((len(full), width), self.pad, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for number, row in enumerate(full):
+            ids[number, width - len(row) :] = torch.tensor(row)
+            mask[number, width - len(row) :] = 1
+        batch = {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "position_ids": (mask.cumsum(-1) - 1).clamp(min=0),
+        }
+        for key in rows[0].extra:
+            batch[key] = torch.stack([row.extra[key] for row in rows])
+        return {key: value.to(self.device) for key, value in batch.items()}
+
+    def answer_log_probabilities(
+        self, rows: Sequence[Encoded], answers: Sequence[Sequence[int]]
+    ) -> tuple[Tensor, Tensor]:
+        """Log-probability of each token of each answer after its prompt, and which are real.
+
+        Both of shape (rows, longest answer), padded on the left; float32 and bool.
+        """
+        width = max(len(answer) for answer in answers)
+        batch = self.collate(rows, answers)
+        logits = self.last_logits(batch, width + 1)[:, :-1]
+        targets = batch["input_ids"][:, -width:]
+        found = logits.log_softmax(-1).gather(-1, targets.unsqueeze(-1)).squeeze(-1)
+        real = torch.zeros_like(targets, dtype=torch.bool)
+        for number, answer in enumerate(answers):
+            real[number, width - len(answer) :] = True
+        return found, real
+
+    @torch.inference_mode()
+    def score_options(self, prompts: Sequence[Prompt], options: Sequence[str]) -> np.ndarray:
+        """Log-probability of each option as the start of the answer, summed over its tokens.
+
+        Returns float32 of shape (prompts, options). Options of one token each cost one pass over
+        the prompts, longer ones a pass an option.
+        """
+        self.network.eval()
+        rows = [self.encode(prompt) for prompt in prompts]
+        ids = [self.answer_ids(option) for option in options]
+        if all(len(option) == 1 for option in ids):
+            logits = self.last_logits(self.collate(rows), 1)[:, 0]
+            scores = logits.log_softmax(-1)[:, [option[0] for option in ids]]
+        else:
+            columns = []
+            for option in ids:
+                found, real = self.answer_log_probabilities(rows, [option] * len(rows))
+                columns.append((found * real).sum(-1))
+            scores = torch.stack(columns, dim=-1)
+        return scores.float().cpu().numpy()
+
+    def generate(self, question: str | Prompt, decoding: Decoding | None = None) -> str:
+        prompt = Prompt(question) if isinstance(question, str) else question
+        return self.generate_batch([prompt], decoding or Decoding())[0].text
+
+    @torch.inference_mode()
+    def generate_batch(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:
+        """Text for each prompt. With a temperature, the draws depend on the seed and the batch."""
+        self.network.eval()
+        batch = self.collate([self.encode(prompt) for prompt in prompts])
+        batch.pop("position_ids")  # `generate` derives the same ones from the mask, step by step
+        arguments: dict[str, Any] = {"do_sample": False}
+        if decoding.temperature > 0:
+            arguments = {
+                "do_sample": True,
+                "temperature": decoding.temperature,
+                "top_p": decoding.top_p,
+                "top_k": decoding.top_k,
+            }
+        with torch.random.fork_rng():
+            torch.manual_seed(decoding.seed)
+            output = self.network.generate(
+                **batch,
+                **arguments,
+                max_new_tokens=decoding.max_new_tokens,
+                pad_token_id=self.pad,
+                eos_token_id=self.end_ids,
+            )
+        new = output[:, batch["input_ids"].shape[1] :].tolist()
+        return [self._generation(ids) for ids in new]
+
+    def _generation(self, ids: list[int]) -> Generation:
+        ends = set(self.end_ids)
+        length = next((n for n, token in enumerate(ids) if token in ends), None)
+        finish = "length" if length is None else "stop"
+        kept = ids[:length]
+        text = self.tokenizer.decode(kept, skip_special_tokens=True)
+        return Generation(text=text, tokens=len(kept), finish=finish)
+
+
+def peak_memory_mib() -> float:
+    """The most memory this process has held so far: on the GPU if it used one, else in all."""
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / 2**20
+    import resource
+
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return most / 2**20 if sys.platform == "darwin" else most / 2**10
