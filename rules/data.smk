@@ -6,6 +6,7 @@ rule fetch_sources:
         check=plan.check("sources"),
         requirements=plan.need("sources", "requirements"),
     output:
+        packages=update("data/sources/{dataset}/packages.json"),
         content_id=update("data/sources/{dataset}/outputs.sha256"),
         manifest=update("data/sources/{dataset}/manifest.json"),
     log:

@@ -8,7 +8,7 @@ import pytest
 PROJECT = Path(__file__).resolve().parent.parent
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def project() -> Path:
     """The project's root folder; read it, never write to it."""
     return PROJECT

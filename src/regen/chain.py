@@ -89,6 +89,8 @@ class Chain:
             wildcards={"dataset": dataset},
             inputs={"requirements": Input("data/sources.txt")},
             params={"packages": self.config.datasets[dataset].sources},
+            outputs=("packages.json",),
+            folders=("archives",),
         )
 
     def _data(self, dataset: str) -> Job:
@@ -98,7 +100,7 @@ class Chain:
             out=f"data/{dataset}",
             function=f"regen.data.{data.builder}:{data.builder}",
             wildcards={"dataset": dataset},
-            inputs={"sources": Input(None, f"data/sources/{dataset}")},
+            inputs={"sources": Input("archives", f"data/sources/{dataset}")},
             params=data.model_dump(exclude={"builder", "sources"}),
             outputs=("train.jsonl", "dev.jsonl", "test.jsonl", "card.json"),
             folders=("clips",),
@@ -223,7 +225,7 @@ class Chain:
             wildcards={"study": name},
             inputs={"scores": scores},
             params={
-                "variants": labels(study),
+                "variants": {variant: {} for variant in study.variants},
                 "comparisons": [c.model_dump() for c in study.comparisons],
                 "facets": study.facets,
             },

@@ -120,7 +120,8 @@ class Plan:
         if one.folder is None:
             return [flag(one.path, "ancient")]
         job = self.chain.jobs[one.folder]
-        files = [f"{job.out}/{one.file}"] if one.file else [f"{job.out}/{n}" for n in job.outputs]
+        names = [one.file] if one.file in job.outputs else job.outputs
+        files = [f"{job.out}/{name}" for name in names]
         return [one.evidence, *(flag(file, "ancient") for file in files)]
 
     def _set_old(self, job: Job) -> None:

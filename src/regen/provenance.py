@@ -38,7 +38,7 @@ class Input:
     """A file or folder that a stage reads.
 
     With `folder` (another stage's), it is vouched for by that folder's content id: `file` is a file
-    inside or None for the whole folder. Without, `file` is a path of its own and is hashed itself.
+    or folder inside, or None for all of it. Without, `file` is a path of its own, hashed itself.
     """
 
     file: str | None
@@ -227,11 +227,14 @@ def check_inputs(job: Job, digests: Digests) -> None:
             raise InputError(
                 f"{known.evidence}: is damaged; rebuild it: snakemake {known.evidence}"
             ) from None
-        for name in [known.file] if known.file else listed:
+        inside = f"{known.file}/"
+        for name in listed:
+            if known.file and name != known.file and not name.startswith(inside):
+                continue
             path = folder / name
             if not path.exists():
                 raise InputError(f"{path}: is missing; build it: snakemake {known.evidence}")
-            if name in listed and digests.of(path) != listed[name]:
+            if digests.of(path) != listed[name]:
                 raise InputError(
                     f"{path}: is truncated or was edited (its content id says otherwise); "
                     f"rebuild it: snakemake {known.evidence}"

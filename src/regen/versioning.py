@@ -29,7 +29,7 @@ STUDY_KEYS = {
     "training": ["benchmark", "dataset", "base", "items.train", "seeds", "trainings"],
     "prediction": ["benchmark", "dataset", "base", "items", "seeds", "variants"],
     "scoring": ["benchmark", "dataset", "items.test", "seeds", "variants"],
-    "statistics": ["seeds", "variants", "labels", "comparisons", "facets"],
+    "statistics": ["seeds", "variants", "comparisons", "facets"],
     "tables": ["variants", "labels", "comparisons", "reference"],
     "figures": ["variants", "labels", "figures"],
 }
