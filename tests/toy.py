@@ -1,9 +1,8 @@
-"""A toy task for the stages: is there a tone in the noise? Learned in seconds, and no data needed."""
+"""A toy task for the stages: is there a tone in the noise? Needs no data, learned in seconds."""
 
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -11,15 +10,8 @@ import numpy as np
 import soundfile
 
 from regen.benchmarks.base import AnswerError, BaseBenchmark, Item, Prompt, Trivial
+from regen.benchmarks.phrasing import Phrasing
 from regen.benchmarks.registry import register
-
-
-@dataclass(frozen=True)
-class Phrasing:
-    family: str
-    template: str
-    answers: Mapping[str, str]
-    held_out: bool = False
 
 
 class MostFrequent(Trivial):

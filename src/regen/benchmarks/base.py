@@ -4,11 +4,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from regen.errors import InputError
 from regen.files import Absent, read_jsonl
 from regen.records import Prediction
+
+if TYPE_CHECKING:
+    from regen.benchmarks.phrasing import Phrasing
 
 Metrics = dict[str, float | Absent]
 
@@ -79,6 +82,10 @@ class BaseBenchmark(ABC):
             raise InputError(f"{self.name} has no prompt {name!r}; there are: {names}")
         return self.prompts[name]
 
+    def phrasings(self) -> "Sequence[Phrasing]":
+        """Ways to put the question, for pretraining a small base; none if the task has no such."""
+        return ()
+
     def completion(self, item: Item) -> str:
         """The text that a supervised model learns to answer."""
         return item.target
@@ -117,6 +124,8 @@ class BaseBenchmark(ABC):
         seen: set[str] = set()
         for item in items:
             if item.item in seen:
-                raise InputError(f"{path}: item {item.item!r} stands there twice; rebuild the data set")
+                raise InputError(
+                    f"{path}: item {item.item!r} stands there twice; rebuild the data set"
+                )
             seen.add(item.item)
         return items

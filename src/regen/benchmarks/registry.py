@@ -6,8 +6,9 @@ from pkgutil import iter_modules
 import regen.benchmarks
 from regen.benchmarks.base import BaseBenchmark
 from regen.errors import InputError
+from regen.schema import nearest
 
-NO_BENCHMARKS = {"base", "registry"}
+NO_BENCHMARKS = {"base", "phrasing", "registry"}
 
 _registered: dict[str, type[BaseBenchmark]] = {}
 
@@ -28,12 +29,18 @@ def get_benchmark(name: str) -> BaseBenchmark:
     if name in _registered:
         return _registered[name]()
     if name not in list_benchmarks():
-        raise InputError(
-            f"there is no benchmark {name!r}; there are: {', '.join(list_benchmarks()) or 'none'}"
-        )
+        raise InputError(f"there is no benchmark {name!r}{nearest(name, list_benchmarks())}")
     module = import_module(f"regen.benchmarks.{name.replace('-', '_')}")
     kinds = [kind for kind in vars(module).values() if isinstance(kind, type)]
     for kind in kinds:
         if issubclass(kind, BaseBenchmark) and getattr(kind, "name", None) == name:
             return kind()
     raise InputError(f"regen.benchmarks.{name}: defines no benchmark with name = {name!r}")
+
+
+class BenchmarkRegistry:
+    """The same under one name, as the notebooks and scripts of a study call it."""
+
+    list_benchmarks = staticmethod(list_benchmarks)
+    register = staticmethod(register)
+    get = staticmethod(get_benchmark)

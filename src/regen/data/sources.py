@@ -14,6 +14,7 @@ import tempfile
 from pathlib import Path
 
 from regen.errors import InputError
+from regen.files import write_json
 from regen.schema import nearest
 
 BACKEND = '''\
@@ -41,7 +42,9 @@ __legacy__ = Backend()
 
 
 def sources(*, requirements: Path, packages: list[str], out: Path) -> None:
-    """Fetch `packages`, as pinned in `requirements`, into `out`; files keep their archives' names.
+    """Fetch `packages`, as pinned in `requirements`, into `out`/archives, under their own names.
+
+    packages.json beside them says which file is which package's.
 
     `requirements` is in pip's format, one package an entry with a hash for each file that may
     serve. The user's own pip configuration (index, certificate, local folders) is honoured.
@@ -63,13 +66,15 @@ def sources(*, requirements: Path, packages: list[str], out: Path) -> None:
         command += ["--prefer-binary", "--no-build-isolation", "--disable-pip-version-check"]
         command += ["--no-input", "--progress-bar", "off"]
         done = subprocess.run(
-            [*command, "-r", str(wanted), "-d", str(out)],
+            [*command, "-r", str(wanted), "-d", str(out / "archives")],
             env={**os.environ, "PYTHONPATH": str(backend.parent)},
             capture_output=True,
             text=True,
         )
     if done.returncode:
         raise InputError(_explain(done.stdout + done.stderr, packages, requirements))
+    found = {package: archive(out / "archives", package).name for package in packages}
+    write_json(out / "packages.json", found)
 
 
 def read_requirements(path: Path) -> dict[str, str]:

@@ -229,7 +229,7 @@ def questions(
             item = items[int(number)]
             phrasing = phrasings[int(generator.integers(len(phrasings)))]
             audio = (Path(item.inputs["audio"]),)
-            yield Prompt(text=phrasing.template, audio=audio), phrasing.answers[item.target]
+            yield Prompt(text=phrasing.template, audio=audio), phrasing.answer(item)
 
 
 def _with_defaults(
