@@ -16,11 +16,11 @@ help:
 	@echo "make test-all, make check, make smoke, make clean (removes .venv and caches, no results)"
 
 paper: environment latex
-	snakemake paper --logger rich
+	snakemake paper --logger regen
 	regen report
 
 smoke: environment latex
-	snakemake paper --configfile config/smoke.yaml
+	snakemake paper --configfile config/smoke.yaml --logger regen
 	regen report --configfile config/smoke.yaml
 
 test: environment latex
