@@ -1,0 +1,152 @@
+"""Intervals for a proportion and for a mean. All are two-sided, 95% unless told otherwise."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.special import betaincinv, ndtri, stdtrit
+
+from regen.files import Absent
+from regen.statistics.methods import is_binary, mean_variance
+
+Value = float | Absent
+
+
+@dataclass(frozen=True)
+class Interval:
+    """Limits, and the name of how they were found."""
+
+    low: Value
+    high: Value
+    name: str
+
+
+def wilson(successes: float, n: float, confidence: float = 0.95) -> Interval:
+    """Wilson's score interval (1927, JASA 22:209) for a proportion; absent for n = 0.
+
+    An effective sample size need not be whole. At 0 and n successes it reaches 0 and 1 exactly.
+    """
+    _check_count(successes, n)
+    if n == 0:
+        return _absent("no items", "Wilson")
+    z2 = float(ndtri((1 + confidence) / 2)) ** 2
+    share = successes / n
+    centre = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = np.sqrt(z2) / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    low = 0.0 if successes == 0 else float(centre - half)
+    high = 1.0 if successes == n else float(centre + half)
+    return Interval(low, high, "Wilson")
+
+
+def clopper_pearson(successes: int, n: int, confidence: float = 0.95) -> Interval:
+    """The exact interval of Clopper and Pearson (1934, Biometrika 26:404); absent for n = 0."""
+    _check_count(successes, n)
+    if n == 0:
+        return _absent("no items", "Clopper-Pearson")
+    return Interval(*exact_limits(successes, n, confidence), "Clopper-Pearson")
+
+
+def exact_limits(successes: int, n: int, confidence: float = 0.95) -> tuple[float, float]:
+    """The limits of `clopper_pearson`, n > 0."""
+    tail = (1 - confidence) / 2
+    low = float(betaincinv(successes, n - successes + 1, tail)) if successes else 0.0
+    high = float(betaincinv(successes + 1, n - successes, 1 - tail)) if successes < n else 1.0
+    return low, high
+
+
+def t_interval(
+    means: ArrayLike, confidence: float = 0.95, bounds: tuple[float, float] | None = None
+) -> Interval:
+    """Student's interval for the mean over seeds, from the seeds' means, (S,); absent for S < 2.
+
+    It is about new seeds on these items; `seed_item_interval` also counts new items.
+    """
+    x = np.asarray(means, float)
+    if x.size < 2:
+        return _absent("one seed shows no spread between seeds", "t over seeds")
+    half = stdtrit(x.size - 1, (1 + confidence) / 2) * x.std(ddof=1) / np.sqrt(x.size)
+    return _within(float(x.mean() - half), float(x.mean() + half), bounds, "t over seeds")
+
+
+def one_run_interval(
+    x: ArrayLike, groups: Sequence[str] | None = None, confidence: float = 0.95
+) -> Interval:
+    """For the mean of one run over items, x: (n,). Absent where it shows no spread.
+
+    0/1 scores have Wilson's interval. Where items share groups its n is the effective sample size,
+    n divided by the design effect, which is at least 1 (Korn and Graubard 1998, Survey Methodology
+    24:193, who use it for Clopper-Pearson); the number of groups if all scores are equal. Other
+    scores have Student's interval over groups.
+    """
+    x = np.asarray(x, float)
+    n = x.size
+    grouped = groups is not None and len(set(groups)) < n
+    if not is_binary(x):
+        return seed_item_interval(x[None], groups, confidence)
+    if not grouped:
+        return wilson(float(x.sum()), n, confidence)
+    scores = linearised(x[None], groups)[0]
+    share, count = float(x.mean()), scores.size
+    effective = float(count)
+    if 0 < share < 1 and count > 1:
+        simple = share * (1 - share) / n
+        effective = n / max(1.0, scores.var(ddof=1) / count / simple)
+    return Interval(
+        *_limits_of(wilson(share * effective, effective, confidence)),
+        f"Wilson, effective n = {effective:.3g}",
+    )
+
+
+def seed_item_interval(
+    x: ArrayLike,
+    groups: Sequence[str] | None = None,
+    confidence: float = 0.95,
+) -> Interval:
+    """For the mean of a method over new seeds and new items, x: (S, n): `methods` for one side.
+
+    0/1 scores are clipped to [0, 1]. Absent for fewer than two groups, or where nothing varies.
+    """
+    x = np.atleast_2d(np.asarray(x, float))
+    name = "t over items" if len(x) == 1 else "t over seeds and items"
+    scores = linearised(x, groups)
+    if scores.shape[1] < 2:
+        return _absent("one group of items shows no spread between items", name)
+    v = mean_variance(scores)
+    if not v.total > 0:
+        return _absent("no spread between seeds or items", name)
+    half = float(stdtrit(float(v.df), (1 + confidence) / 2) * np.sqrt(v.total))
+    centre = float(x.mean())
+    return _within(centre - half, centre + half, (0.0, 1.0) if is_binary(x) else None, name)
+
+
+def linearised(x: np.ndarray, groups: Sequence[str] | None) -> np.ndarray:
+    """(S, n) scores as (S, G): a score a group, whose mean is the mean over items.
+
+    The linearisation of a ratio of group totals: with groups of one size it is the group mean.
+    """
+    if groups is None:
+        return x
+    _, inverse, sizes = np.unique(np.asarray(groups), return_inverse=True, return_counts=True)
+    middle = x.mean(1, keepdims=True)
+    excess = np.stack([np.bincount(inverse, weights=row) for row in x - middle])
+    return middle + excess * sizes.size / x.shape[1]
+
+
+def _within(low: float, high: float, bounds: tuple[float, float] | None, name: str) -> Interval:
+    if bounds is not None:
+        low, high = max(low, bounds[0]), min(high, bounds[1])
+    return Interval(low, high, name)
+
+
+def _limits_of(interval: Interval) -> tuple[Value, Value]:
+    return interval.low, interval.high
+
+
+def _absent(reason: str, name: str) -> Interval:
+    return Interval(Absent(reason), Absent(reason), name)
+
+
+def _check_count(successes: float, n: float) -> None:
+    if not 0 <= successes <= n:
+        raise ValueError(f"{successes} of {n} is no count of successes")

@@ -1,0 +1,170 @@
+"""Intervals, Holm, sign test, pass@k, power and bootstrap against independent implementations."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.power import TTestPower
+from statsmodels.stats.proportion import proportion_confint
+
+from regen.files import Absent
+from regen.statistics.bootstrap import bootstrap_mean
+from regen.statistics.families import holm
+from regen.statistics.intervals import (
+    clopper_pearson,
+    one_run_interval,
+    seed_item_interval,
+    t_interval,
+    wilson,
+)
+from regen.statistics.pass_at_k import mean_pass_at_k, pass_at_k
+from regen.statistics.power import (
+    detectable_by_mcnemar,
+    detectable_by_t,
+    mcnemar_power,
+)
+from regen.statistics.wins import count_wins, sign_test
+
+
+@given(st.integers(1, 400), st.data())
+def test_proportions_agree_with_statsmodels(n: int, data: st.DataObject) -> None:
+    k = data.draw(st.integers(0, n))
+    for ours, method in ((wilson(k, n), "wilson"), (clopper_pearson(k, n), "beta")):
+        low, high = proportion_confint(k, n, method=method)
+        assert (ours.low, ours.high) == pytest.approx((low, high), abs=1e-9)
+
+
+def test_no_items_give_no_interval() -> None:
+    assert isinstance(wilson(0, 0).low, Absent)
+    assert isinstance(clopper_pearson(0, 0).high, Absent)
+    with pytest.raises(ValueError, match="no count"):
+        wilson(4, 3)
+
+
+@given(st.lists(st.floats(0, 1), min_size=2, max_size=12))
+def test_t_interval_agrees_with_scipy(means: list[float]) -> None:
+    found = t_interval(means)
+    sem = stats.sem(means)
+    low, high = (
+        stats.t.interval(0.95, len(means) - 1, np.mean(means), sem) if sem else [means[0]] * 2
+    )
+    assert (found.low, found.high) == pytest.approx((low, high), abs=1e-9)
+
+
+def test_t_interval_of_one_seed_is_absent() -> None:
+    assert isinstance(t_interval([0.9]).low, Absent)
+
+
+def test_one_run_without_groups_is_wilson_and_groups_widen_it() -> None:
+    x = np.repeat([1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0], 5)
+    assert vars(one_run_interval(x)) == vars(wilson(25, 40))
+    grouped = one_run_interval(x, [str(i // 5) for i in range(40)])
+    # Items of a group are copies here, so 8 groups are all there is (7 in the sample variance).
+    assert grouped.name == "Wilson, effective n = 7"
+    everything = one_run_interval(np.ones(40), [str(i // 5) for i in range(40)])
+    assert (everything.low, everything.high) == (wilson(8, 8).low, 1.0)
+
+
+def test_one_real_valued_run_is_students() -> None:
+    x = np.array([0.2, 0.5, 0.1, 0.9, 0.4])
+    low, high = stats.t.interval(0.95, 4, x.mean(), stats.sem(x))
+    found = one_run_interval(x)
+    assert (found.low, found.high) == pytest.approx((low, high))
+    assert isinstance(one_run_interval(np.full(4, 0.5)).low, Absent)
+
+
+def test_seed_item_interval_counts_both() -> None:
+    rng = np.random.default_rng(1)
+    x = (rng.random((5, 60)) < np.linspace(0.5, 0.9, 5)[:, None]).astype(float)
+    both = seed_item_interval(x)
+    seeds = t_interval(x.mean(1))
+    assert both.high - both.low > 2 * (0.5 / np.sqrt(300))
+    assert both.high - both.low > 0.9 * (seeds.high - seeds.low)
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_holm_agrees_with_statsmodels(p: list[float]) -> None:
+    assert holm(p) == pytest.approx(multipletests(p, method="holm")[1].tolist())
+
+
+def test_holm_counts_an_absent_test_as_declared() -> None:
+    missing = Absent("no seeds")
+    assert holm([0.01, missing, 0.04]) == [pytest.approx(0.03), missing, pytest.approx(0.08)]
+    with pytest.raises(ValueError, match="lie in"):
+        holm([1.2])
+
+
+@given(st.integers(0, 40), st.integers(0, 10), st.integers(0, 40))
+def test_sign_test_agrees_with_scipy(wins: int, ties: int, losses: int) -> None:
+    found = sign_test(wins, ties, losses)
+    n = wins + losses
+    assert found.p == pytest.approx(stats.binomtest(wins, n).pvalue if n else 1.0)
+
+
+def test_three_wins_five_losses_two_ties_show_nothing() -> None:
+    assert sign_test(3, 2, 5).p == pytest.approx(0.7265625)
+    found = count_wins([1, 0.5, 0.2], [0.5, 0.5, 0.9])
+    assert (found.wins, found.ties, found.losses, found.share) == (1, 1, 1, 0.5)
+
+
+@given(st.integers(1, 8), st.data())
+def test_pass_at_k_counts_subsets(n: int, data: st.DataObject) -> None:
+    correct, k = data.draw(st.integers(0, n)), data.draw(st.integers(1, n))
+    draws = list(combinations([True] * correct + [False] * (n - correct), k))
+    assert pass_at_k(n, correct, k) == pytest.approx(np.mean([any(draw) for draw in draws]))
+
+
+def test_pass_at_k_needs_k_samples() -> None:
+    assert isinstance(pass_at_k(3, 1, 5), Absent)
+    assert isinstance(mean_pass_at_k([5, 3], [1, 1], 5), Absent)
+    assert mean_pass_at_k([2, 2], [1, 0], 1) == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("n", [5, 30, 300])
+def test_detectable_difference_agrees_with_statsmodels(n: int) -> None:
+    effect = TTestPower().solve_power(nobs=n, alpha=0.05, power=0.8)
+    assert detectable_by_t(1 / np.sqrt(n), n - 1) == pytest.approx(effect, rel=1e-4)
+
+
+def test_mcnemar_power_sums_the_rejecting_outcomes() -> None:
+    rejecting = [k for k in range(21) if stats.binomtest(k, 20).pvalue <= 0.05]
+    by_hand = sum(stats.binom.pmf(k, 20, 0.8) for k in rejecting)
+    assert mcnemar_power(0.8, 20) == pytest.approx(by_hand)
+    smallest = detectable_by_mcnemar(100, 20)
+    assert mcnemar_power((smallest * 100 / 20 + 1) / 2, 20) == pytest.approx(0.8)
+    assert isinstance(detectable_by_mcnemar(100, 5), Absent)
+
+
+@pytest.mark.parametrize("method", ["BCa", "percentile"])
+@pytest.mark.parametrize("distinct", [2, 6, 1000])
+def test_bootstrap_agrees_with_scipy(method: str, distinct: int) -> None:
+    x = np.random.default_rng(3).integers(0, distinct, 250) ** 2 / distinct**2
+    ours = bootstrap_mean(x, method=method, resamples=40_000)
+    oracle = stats.bootstrap(
+        (x,), np.mean, n_resamples=40_000, method=method, rng=np.random.default_rng(4)
+    ).confidence_interval
+    # A 2.5% quantile of 40,000 resamples has a Monte Carlo error of about 0.015 standard errors;
+    # the mean of 250 zeros and ones moves in steps of 1/250.
+    tolerance = 5 * 0.015 * 2**0.5 * stats.sem(x) + (1 / 250 if distinct == 2 else 0)
+    assert (ours.low, ours.high) == pytest.approx((oracle.low, oracle.high), abs=tolerance)
+
+
+def test_bootstrap_resamples_whole_groups() -> None:
+    x = np.repeat([0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0], 25)
+    groups = [str(i // 25) for i in range(200)]
+    single, grouped = bootstrap_mean(x), bootstrap_mean(x, groups=groups)
+    assert grouped.high - grouped.low > 4 * (single.high - single.low)
+    assert grouped.name == "bootstrap over groups (BCa)"
+    assert isinstance(bootstrap_mean(np.ones(5)).low, Absent)
+
+
+@settings(max_examples=20)
+@given(st.permutations(list(range(30))))
+def test_bootstrap_does_not_see_the_order_of_items(order: list[int]) -> None:
+    x = np.arange(30) % 4 / 3
+    one, other = bootstrap_mean(x, resamples=500), bootstrap_mean(x[order], resamples=500)
+    assert (one.low, one.high) == pytest.approx((other.low, other.high))
