@@ -1,6 +1,8 @@
 """The stage on small score files: what it writes, and what it refuses."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,7 @@ import pytest
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
+import regen.statistics
 from regen.errors import InputError
 from regen.statistics.methods import method_test
 from regen.statistics.stage import statistics
@@ -155,7 +158,7 @@ def test_an_absent_metric_stays_absent_with_its_reason(study: dict, tmp_path: Pa
 def test_items_of_one_side_only_are_named(study: dict) -> None:
     path = study["paths"][-1]
     path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))
-    with pytest.raises(InputError, match="base lacks 1 item.*'clip-00'"):
+    with pytest.raises(InputError, match=r"base lacks 1 item.*'clip-00'"):
         run(study)
 
 
@@ -171,11 +174,20 @@ def test_what_does_not_fit_is_refused(study: dict) -> None:
     pairs = [{"family": "f", "metric": "f1", "pairs": [["lora", "base"]]}]
     with pytest.raises(InputError, match="there are \\['accuracy'\\]"):
         run(study, comparisons=pairs)
-    paired = [
-        {"family": "f", "metric": "accuracy", "paired_seeds": True, "pairs": [["lora", "base"]]}
-    ]
-    with pytest.raises(InputError, match="declared paired"):
-        run(study, comparisons=paired)
+
+
+def test_paired_seeds_must_be_the_same_seeds(study: dict, tmp_path: Path) -> None:
+    other = [write_run(tmp_path, "mlp", seed, study["lora"][0]) for seed in (42, 123, 8)]
+    family = {"family": "f", "metric": "accuracy", "paired_seeds": True}
+    arguments = {
+        "variants": {"base": {}, "lora": {}, "mlp": {}},
+        "comparisons": [{**family, "pairs": [["lora", "mlp"]]}],
+    }
+    with pytest.raises(InputError, match="declared paired by seed"):
+        run({**study, "paths": study["paths"] + other}, **arguments)
+    arguments["comparisons"][0]["pairs"] = [["lora", "base"]]
+    found = run({**study, "paths": study["paths"] + other}, **arguments)
+    assert "paired" not in found["comparisons"][0]["reason"]
 
 
 def test_the_same_scores_give_the_same_bytes(study: dict) -> None:
@@ -188,10 +200,8 @@ def test_the_same_scores_give_the_same_bytes(study: dict) -> None:
 
 def test_imports_are_light() -> None:
     """numpy and scipy.special only: no scipy.stats, statsmodels, torch at the module level."""
-    import subprocess
-    import sys
-
-    modules = "methods mcnemar intervals families power wins pass_at_k bootstrap runs stage".split()
+    folder = Path(regen.statistics.__path__[0])
+    modules = sorted(path.stem for path in folder.glob("[a-z]*.py"))
     code = (
         f"import sys, {', '.join('regen.statistics.' + name for name in modules)}\n"
         "print([m for m in ('scipy.stats', 'statsmodels', 'torch') if m in sys.modules])"

@@ -49,7 +49,7 @@ def compare_runs(
 
     Items without the metric on either side, in any run, are left out, and a limit says how many.
     Raises InputError for items that only one side has, for groups that differ, for a metric that
-    neither has, and for paired seeds that are not the same (pairing means nothing to a frozen side).
+    neither has, and for paired seeds that are not the same, unless one side is frozen.
     """
     check_same_items(a.items, b.items, a.name, b.name)
     if a.groups != b.groups:
