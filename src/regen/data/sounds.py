@@ -11,6 +11,9 @@ import numpy as np
 
 from regen.data.audio import RATE, Samples
 
+STEP = 40
+"""Amplitudes of partials are worked out for every so many samples, and lines drawn between."""
+
 Rng = np.random.Generator
 Sound = Callable[[Rng, Rng, int], Samples]
 
@@ -65,15 +68,21 @@ def glide(rng: Rng, count: int, low: float, high: float, points_a_second: float)
 
 
 def harmonics(f0: np.ndarray, gain: Callable[[np.ndarray], np.ndarray], most: int = 40) -> Samples:
-    """A sum of harmonics of a moving pitch, each with the amplitude gain(its frequency in Hz)."""
+    """A sum of harmonics of a moving pitch (Hz, a value a sample).
+
+    gain: amplitude of a partial by its frequency, asked for at every STEP-th sample
+    """
     phase = 2 * np.pi * np.cumsum(f0) / RATE
     total = np.zeros(len(f0))
+    every = np.arange(len(f0))
+    coarse = every[::STEP]
     for number in range(1, most + 1):
         frequency = number * f0
-        audible = frequency < 0.47 * RATE
+        audible = frequency[coarse] < 0.47 * RATE
         if not audible.any():
             break
-        total += np.where(audible, gain(frequency) * np.sin(number * phase), 0)
+        amplitude = np.where(audible, gain(frequency[coarse]), 0)
+        total += np.interp(every, coarse, amplitude) * np.sin(number * phase)
     return total.astype(np.float32)
 
 
@@ -170,7 +179,7 @@ def formants(character: Rng, rng: Rng, count: int) -> Samples:
     f0 = glide(rng, count, centre / spread, centre * spread, 3)
     move = glide(rng, count, 1 / drift, drift, 4) if drift > 1 else np.ones(count)
     at = base[:, None] * move
-    voiced = harmonics(f0, lambda f: resonances(f, at, widths) * slope(-6, 100)(f))
+    voiced = harmonics(f0, lambda f: resonances(f, at[:, ::STEP], widths) * slope(-6, 100)(f))
     hiss = coloured(rng, count, lambda f: resonances(f, base[:, None], widths) * slope(-3)(f))
     voiced /= np.abs(voiced).max() + 1e-9
     hiss *= breath / (np.abs(hiss).max() + 1e-9)

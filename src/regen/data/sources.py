@@ -120,7 +120,9 @@ def _explain(output: str, packages: list[str], requirements: Path) -> str:
             f"{which}: the file that pip got is not the one pinned in {requirements} "
             "(its sha256 differs), so it was not unpacked; try again, or another index"
         )
-    if re.search(r"Failed to (establish|resolve)|connection (error|broken)|timed out", output, re.I):
+    if re.search(
+        r"Failed to (establish|resolve)|connection (error|broken)|timed out", output, re.I
+    ):
         return (
             f"no network: pip cannot reach its index to fetch {named}; connect, or name a "
             "folder that holds the files: PIP_FIND_LINKS=<folder> PIP_NO_INDEX=1"

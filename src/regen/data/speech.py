@@ -3,6 +3,10 @@
 A clip is decided by (seed, split, number) alone: its plan (label, source, length, signal-to-noise
 ratio) and its own generator for everything else. So a larger data set begins with the clips of a
 smaller one, and every prefix of a split is balanced.
+
+A study sees only the rows and the clips: `item`, `group` (a voice or a source), `label` (SPEECH or
+NONSPEECH), `audio` (a path in the folder), `seconds`, `snr_db` (a number, or "clean") and `kind`.
+Whatever writes such rows is a data set for it.
 """
 
 import tarfile
@@ -35,9 +39,12 @@ SPEECH_KINDS = {"train": {"synthetic voice": 20}, "dev": {"synthetic voice": 20}
 SPEECH_KINDS["test"] = {"synthetic voice": 19, "recorded voice": 1}
 OTHER_KINDS = {"instrument": 6, "effect": 2, "formants": 4, "modulated": 3, "music": 2}
 OTHER_KINDS |= {"calls": 1, "tones": 1, "noise": 1}
-# Folders of the FoxDot sounds in which somebody says or sings something, by their names in its
-# list of sounds ("Vocals (One)", "Yeah!", "Choral", "Beatbox"), and the loops of whole tracks.
-VOCAL = ("_/1", "_/2", "_/3", "_/4", "_/exclamation", "c/upper", "_/dollar", "_loop_")
+# FoxDot's sounds in which somebody says or sings something, or may: by their names in its list of
+# sounds ("Vocals (One)", "Yeah!", "Choral", "Beatbox"), by their file's name, and whole tracks.
+VOCAL = (
+    *("_/1/", "_/2/", "_/3/", "_/4/", "_/exclamation/", "c/upper/", "_/dollar/", "_loop_/"),
+    *("z/lower/rewind-rewind.wav", "f/upper/brand new.wav"),
+)
 
 LICENCES = {
     "espeakng-loader": "GPL-3.0-or-later (eSpeak NG; the sounds it makes are not covered by it)",
@@ -50,12 +57,12 @@ LICENCES = {
 
 @dataclass(frozen=True)
 class Source:
-    """Where clips come from; `name` is the group of its clips. `sounds` are recordings by name."""
+    """Where clips come from; `name` is the group of its clips. `files` are recordings by name."""
 
     name: str
     kind: str
     package: str
-    sounds: dict[str, Samples] = field(default_factory=dict)
+    files: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -83,7 +90,7 @@ def speech(*, sources: Path, out: Path, seed: int, sizes: dict[str, int]) -> Non
     human = _recorded_voices(sources)
     wheel = archive(sources, "espeakng-loader")
     others = _divide([*recordings, *_generators()], seed)
-    voices = _divide([Source(v, "synthetic voice", "espeakng-loader") for v in espeak.VOICES], seed)
+    voices = _divide(_voices(), seed)
     voices["test"] += human  # the few recordings of people are kept for the test
 
     rows: dict[str, list[dict]] = {}
@@ -102,15 +109,15 @@ def speech(*, sources: Path, out: Path, seed: int, sizes: dict[str, int]) -> Non
 def _instruments(folder: Path) -> Iterator[Source]:
     """FoxDot's sounds, a source a folder: those of a folder are takes of one instrument."""
     path = archive(folder, "foxdot")
-    found: dict[str, dict[str, Samples]] = defaultdict(dict)
+    found: dict[str, dict[str, bytes]] = defaultdict(dict)
     with tarfile.open(path) as file:
         for member in sorted(file.getmembers(), key=lambda m: m.name):
             inside = member.name.partition("/FoxDot/snd/")[2]
             place = inside.rpartition("/")[0]
-            if inside.lower().endswith((".wav", ".aif")) and place not in VOCAL:
+            if inside.lower().endswith((".wav", ".aif")) and not inside.startswith(VOCAL):
                 content = file.extractfile(member)
                 assert content is not None
-                found[place][inside] = audio.decode(content.read(), f"{path.name}/{member.name}")
+                found[place][inside] = content.read()
     for place, recordings in found.items():
         yield Source(f"foxdot:{place}", "instrument", "foxdot", recordings)
 
@@ -118,13 +125,13 @@ def _instruments(folder: Path) -> Iterator[Source]:
 def _effects(folder: Path) -> Iterator[Source]:
     """Arcade's sounds of games, a source a name: coin1 to coin5 are takes of one sound."""
     path = archive(folder, "arcade")
-    found: dict[str, dict[str, Samples]] = defaultdict(dict)
+    found: dict[str, dict[str, bytes]] = defaultdict(dict)
     with zipfile.ZipFile(path) as file:
         for name in sorted(file.namelist()):
             inside = name.partition("/assets/sounds/")[2]
             if inside.endswith(".wav"):
                 stem = inside.removesuffix(".wav").rstrip("0123456789")
-                found[stem][inside] = audio.decode(file.read(name), f"{path.name}/{name}")
+                found[stem][inside] = file.read(name)
     for stem, recordings in found.items():
         yield Source(f"arcade:{stem}", "effect", "arcade", recordings)
 
@@ -132,14 +139,18 @@ def _effects(folder: Path) -> Iterator[Source]:
 def _recorded_voices(folder: Path) -> list[Source]:
     """Captcha's spoken digits and letters: one source each, since the speakers are not named."""
     path = archive(folder, "captcha")
-    found: dict[str, dict[str, Samples]] = {"digits": {}, "letters": {}}
+    found: dict[str, dict[str, bytes]] = {"digits": {}, "letters": {}}
     with zipfile.ZipFile(path) as file:
         for name in sorted(file.namelist()):
             inside = name.partition("captcha/data/")[2]
             if inside.endswith("/default.wav"):
                 which = "digits" if inside[0].isdigit() else "letters"
-                found[which][inside] = audio.decode(file.read(name), f"{path.name}/{name}")
+                found[which][inside] = file.read(name)
     return [Source(f"captcha:{k}", "recorded voice", "captcha", v) for k, v in found.items()]
+
+
+def _voices() -> list[Source]:
+    return [Source(f"voice:{v}", "synthetic voice", "espeakng-loader") for v in espeak.VOICES]
 
 
 def _generators() -> list[Source]:
@@ -246,8 +257,8 @@ def _raw(
             )
         elif source.kind == "recorded voice":
             name, recording = _choose(source, rng)
-            yield _window(audio.trim(recording), count, rng), {"recording": name}
-        elif source.sounds:
+            yield _window(recording, count, rng), {"recording": name}
+        elif source.files:
             name, recording = _choose(source, rng)
             yield _fill(recording, count, rng), {"recording": name}
         else:
@@ -265,15 +276,15 @@ def _utterance(clip: Clip, split: str) -> espeak.Utterance:
     return espeak.Utterance(
         text=f"{languages[language][first]} {languages[language][second]}",
         language=language,
-        voice=clip.source.name,
+        voice=clip.source.name.removeprefix("voice:"),
         rate=int(rng.integers(130, 241)),
         pitch=int(rng.integers(25, 80)),
     )
 
 
 def _choose(source: Source, rng: np.random.Generator) -> tuple[str, Samples]:
-    name = str(rng.choice(sorted(source.sounds)))
-    return name, source.sounds[name]
+    name = str(rng.choice(sorted(source.files)))
+    return name, audio.trim(audio.decode(source.files[name], f"{source.package}: {name}"))
 
 
 def _window(sound: Samples, count: int, rng: np.random.Generator) -> Samples:
@@ -292,7 +303,7 @@ def _window(sound: Samples, count: int, rng: np.random.Generator) -> Samples:
 def _fill(sound: Samples, count: int, rng: np.random.Generator) -> Samples:
     """A piece of `count` samples of a sound played at a speed of the clip's own, and played again,
     in an uneven rhythm at the pace of syllables, where it is too short."""
-    sound = audio.trim(audio.resample(sound, 100, int(rng.integers(70, 136))))
+    sound = audio.resample(sound, 100, int(rng.integers(70, 136)))
     if len(sound) >= count:
         return _window(sound, count, rng)
     period = RATE / rng.uniform(2, 7)
