@@ -29,6 +29,8 @@ STAGES = (
     "paper",
 )
 SPLIT = "test"
+TABLES = ("comparison", "tests", "per-seed")
+"""The tables of a study; each is written as .tex, .md, .csv and .json."""
 
 
 class Chain:
@@ -236,7 +238,7 @@ class Chain:
         return Job(
             stage="tables",
             out=f"{self.results}/{name}/tables",
-            function="regen.tables:tables",
+            function="regen.tables.study:tables",
             wildcards={"study": name},
             inputs={"statistics": Input(None, f"{self.results}/{name}/statistics")},
             params={
@@ -245,7 +247,7 @@ class Chain:
                 "comparisons": [c.model_dump() for c in study.comparisons],
                 "reference": study.reference,
             },
-            outputs=("comparison.tex", "comparison.md", "comparison.csv", "comparison.json"),
+            outputs=tuple(f"{t}.{e}" for t in TABLES for e in ("tex", "md", "csv", "json")),
         )
 
     def _figure(self, name: str, study: Study, figure: Figure) -> Job:
@@ -285,7 +287,12 @@ class Chain:
                 "figures": figures,
                 "statistics": of("statistics"),
             },
-            params={"title": config.title, "scale": config.scale, "stamp": config.stamp},
+            params={
+                "studies": studies,
+                "title": config.title,
+                "scale": config.scale,
+                "stamp": config.stamp,
+            },
             outputs=("main.pdf", "numbers.tex", "numbers.json"),
         )
 

@@ -1,0 +1,77 @@
+"""Reading numbers out of a stage's JSON files, so that each keeps the address it was read from."""
+
+from pathlib import Path
+from typing import Any
+
+from regen.files import Absent, read_json
+from regen.tables.table import Cell, Source, Value
+
+Found = tuple[Value, Source]
+
+
+class Statistics:
+    """The files of a study's statistics folder. Every value comes out with its source."""
+
+    def __init__(self, folder: Path) -> None:
+        self.variants: dict[str, Any] = read_json(folder / "variants.json")
+        self.comparisons: list[dict[str, Any]] = read_json(folder / "comparisons.json")
+
+    def variant(self, *path: str) -> Found:
+        return self._found("variants.json", self.variants, path)
+
+    def comparison(self, *path: str | int) -> Found:
+        return self._found("comparisons.json", self.comparisons, path)
+
+    @staticmethod
+    def _found(file: str, value: Any, path: tuple[str | int, ...]) -> Found:
+        for step in path:
+            value = value[step]
+        return unwrap(value), Source("statistics", file, pointer(*path))
+
+
+def unwrap(value: Any) -> Value:
+    """A JSON value as a cell's: what was not computed is `Absent` again."""
+    if isinstance(value, dict) and set(value) == {"absent"}:
+        return Absent(value["absent"])
+    if isinstance(value, bool | dict | list):
+        raise TypeError(f"a cell holds a number or a word, not {value!r}")
+    return value
+
+
+def pointer(*path: str | int) -> str:
+    """The JSON pointer of a path (RFC 6901)."""
+    return "".join("/" + str(p).replace("~", "~0").replace("/", "~1") for p in path)
+
+
+def follow(document: Any, address: str) -> Any:
+    """What stands at a JSON pointer. Raises KeyError or IndexError if nothing does."""
+    for step in address.split("/")[1:]:
+        step = step.replace("~1", "/").replace("~0", "~")
+        document = document[int(step)] if isinstance(document, list) else document[step]
+    return document
+
+
+def cell(pattern: str, *found: Found, scale: float = 1, bold: bool = False) -> Cell:
+    """A cell printed by a format with a place for each value, times `scale`.
+
+    >>> cell("{:.1f} ± {:.1f}", (0.5, source), (0.1, source), scale=100).text
+    '50.0 ± 10.0'
+    The cell keeps the values as they stand at their sources. If the first is absent the cell says
+    so; a later one that is absent ends the text before it: "50.0" for a mean without an SD.
+    """
+    values = tuple(value for value, _ in found)
+    sources = tuple(source for _, source in found)
+    return Cell(_printed(pattern, values, scale), values, sources, bold=bold)
+
+
+def _printed(pattern: str, values: tuple[Value, ...], scale: float) -> str:
+    if isinstance(values[0], Absent):
+        return str(values[0])
+    places = pattern.split("{")
+    text = places[0]
+    for place, value in zip(places[1:], values, strict=True):
+        if isinstance(value, Absent):
+            return text.rstrip(" ±([,")
+        scaled = value * scale if isinstance(value, float) else value
+        text += ("{" + place).format(scaled)
+    return text

@@ -1,0 +1,210 @@
+"""The table object: cells that know what they were computed from, and how they are printed."""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from regen.files import Absent
+
+Value = float | int | str | None | Absent
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where a number stands: a file of the stage's input folder, and a JSON pointer (RFC 6901)."""
+
+    input: str
+    file: str
+    pointer: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell. `values` are the numbers behind `text`, each with the source it was read from.
+
+    measured: from `timing.json`, so that it varies from run to run.
+    """
+
+    text: str
+    values: tuple[Value, ...] = ()
+    sources: tuple[Source, ...] = ()
+    measured: bool = False
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """A heading; numbers stand right, words left."""
+
+    name: str
+    title: str
+    numeric: bool = True
+
+
+@dataclass(frozen=True)
+class Row:
+    """Cells in the columns' order. `name` is the address that `regen trace` takes."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    block: int = 0
+    """rows of different blocks are set apart by a rule"""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the paper.
+
+    Raises ValueError for a ragged row, a row named twice, and for measured cells beside others:
+    comparisons that ask for identity leave out whole tables.
+    """
+
+    name: str
+    study: str
+    caption: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [row.name for row in self.rows]
+        for row in self.rows:
+            if len(row.cells) != len(self.columns):
+                raise ValueError(f"table {self.name}: row {row.name} has {len(row.cells)} cells")
+            if names.count(row.name) > 1:
+                raise ValueError(f"table {self.name}: there are two rows {row.name}")
+        with_numbers = [cell for row in self.rows for cell in row.cells if cell.values]
+        if len({cell.measured for cell in with_numbers}) > 1:
+            raise ValueError(f"table {self.name}: measured numbers stand in a table of their own")
+
+    @property
+    def measured(self) -> bool:
+        return any(cell.measured for row in self.rows for cell in row.cells)
+
+    def to_json(self) -> dict[str, Any]:
+        """Every cell with its text, its values and where each of them was read."""
+        return {
+            "name": self.name,
+            "study": self.study,
+            "caption": self.caption,
+            "measured": self.measured,
+            "notes": list(self.notes),
+            "columns": [{"name": c.name, "title": c.title} for c in self.columns],
+            "rows": [
+                {"name": row.name, "cells": [_cell_json(cell) for cell in row.cells]}
+                for row in self.rows
+            ],
+        }
+
+    def to_csv(self) -> str:
+        """One column a value: a cell with several values has several columns, in full precision."""
+        out = io.StringIO()
+        writer = csv.writer(out, lineterminator="\n")
+        widths = [
+            max((len(row.cells[i].values) for row in self.rows), default=0)
+            for i in range(len(self.columns))
+        ]
+        header = ["row"]
+        for column, width in zip(self.columns, widths, strict=True):
+            header += [column.name] if width < 2 else [f"{column.name}.{k}" for k in range(width)]
+        writer.writerow(header)
+        for row in self.rows:
+            fields: list[Any] = [row.name]
+            for cell, width in zip(row.cells, widths, strict=True):
+                values = [_csv_value(v) for v in cell.values] or [cell.text]
+                fields += values + [""] * (max(width, 1) - len(values))
+            writer.writerow(fields)
+        return out.getvalue()
+
+    def to_markdown(self) -> str:
+        def line(cells: Iterator[str]) -> str:
+            return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+
+        text = f"**{self.caption}**\n\n"
+        text += line(c.title for c in self.columns)
+        text += line("---:" if c.numeric else ":---" for c in self.columns)
+        for row in self.rows:
+            text += line(f"**{c.text}**" if c.bold and c.text else c.text for c in row.cells)
+        return text + "".join(f"\n{note}\n" for note in self.notes)
+
+    def to_latex(self) -> str:
+        """A complete table environment (booktabs), labelled tab:<study>-<name>."""
+        shape = "".join("r" if column.numeric else "l" for column in self.columns)
+        lines = [
+            r"\begin{table}[t]",
+            r"  \centering",
+            rf"  \caption{{{escape(self.caption)}}}",
+            rf"  \label{{tab:{self.study}-{self.name}}}",
+            r"  \small",
+            r"  \setlength{\tabcolsep}{4.5pt}",
+            rf"  \begin{{tabular}}{{@{{}}{shape}@{{}}}}",
+            r"    \toprule",
+            "    " + " & ".join(escape(c.title) for c in self.columns) + r" \\",
+            r"    \midrule",
+        ]
+        for number, row in enumerate(self.rows):
+            if number and row.block != self.rows[number - 1].block:
+                lines.append(r"    \midrule")
+            cells = (_latex_cell(cell) for cell in row.cells)
+            lines.append("    " + " & ".join(cells) + r" \\")
+        lines += [r"    \bottomrule", r"  \end{tabular}"]
+        if self.notes:
+            notes = r"\\ ".join(escape(note) for note in self.notes)
+            lines.append(rf"  \par\smallskip\parbox{{\linewidth}}{{\footnotesize {notes}}}")
+        return "\n".join([*lines, r"\end{table}"]) + "\n"
+
+
+LATEX = {
+    "\\": r"\textbackslash{}",
+    "&": r"\&",
+    "%": r"\%",
+    "$": r"\$",
+    "#": r"\#",
+    "_": r"\_",
+    "{": r"\{",
+    "}": r"\}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"$<$",
+    ">": r"$>$",
+    "|": r"\textbar{}",
+    "±": r"$\pm$",
+    "−": r"$-$",
+    "–": "--",
+    "×": r"$\times$",
+    "Δ": r"$\Delta$",
+    "≥": r"$\ge$",
+    "≤": r"$\le$",
+}
+
+
+def escape(text: str) -> str:
+    """Any string, safe to set in LaTeX text."""
+    return "".join(LATEX.get(character, character) for character in text)
+
+
+def _latex_cell(cell: Cell) -> str:
+    text = escape(cell.text)
+    # A star is set as a superscript that takes no room, so that the numbers stay aligned.
+    body = text.rstrip("*")
+    stars = len(text) - len(body)
+    text = body + (rf"\rlap{{$^{{{'*' * stars}}}$}}" if stars else "")
+    return rf"\textbf{{{text}}}" if cell.bold else text
+
+
+def _cell_json(cell: Cell) -> dict[str, Any]:
+    return {
+        "text": cell.text,
+        "measured": cell.measured,
+        "bold": cell.bold,
+        "values": list(cell.values),
+        "sources": [vars(source) for source in cell.sources],
+    }
+
+
+def _csv_value(value: Value) -> str:
+    if isinstance(value, float):
+        return repr(value)
+    return "" if value is None else str(value)
