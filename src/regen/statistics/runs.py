@@ -70,8 +70,8 @@ def read_runs(paths: Sequence[Path]) -> dict[str, Runs]:
             raise InputError(
                 f"{path}: variant {variant!r}, {_run(seed)} is in {other} too; drop one"
             )
-        found[variant][seed] = (path, _by_item(rows, path))
-    return {variant: _join(variant, runs) for variant, runs in found.items()}
+        found[variant][seed] = (path, by_item(rows, path))
+    return {variant: join_runs(variant, runs) for variant, runs in found.items()}
 
 
 def _run_of(rows: Sequence[Row], path: Path) -> tuple[str, int | None]:
@@ -85,19 +85,21 @@ def _run_of(rows: Sequence[Row], path: Path) -> tuple[str, int | None]:
     return variant, seed
 
 
-def _by_item(rows: Sequence[Row], path: Path) -> dict[str, Row]:
-    by_item: dict[str, Row] = {}
+def by_item(rows: Sequence[Row], path: Path) -> dict[str, Row]:
+    """{item: its row}. Raises InputError for a row without item, group, metrics, or one twice."""
+    found: dict[str, Row] = {}
     for number, row in enumerate(rows, 1):
         for key in ("item", "group", "metrics"):
             if key not in row:
                 raise InputError(f"{path}: line {number} has no {key!r}; score again")
-        if row["item"] in by_item:
+        if row["item"] in found:
             raise InputError(f"{path}: item {row['item']!r} stands there twice; score again")
-        by_item[row["item"]] = row
-    return by_item
+        found[row["item"]] = row
+    return found
 
 
-def _join(variant: str, runs: dict[int | None, tuple[Path, dict[str, Row]]]) -> Runs:
+def join_runs(variant: str, runs: dict[int | None, tuple[Path, dict[str, Row]]]) -> Runs:
+    """The runs of one variant, {seed: (file, {item: row})}, checked against each other."""
     if None in runs and len(runs) > 1:
         raise InputError(f"{runs[None][0]}: variant {variant!r} has runs with and without a seed")
     seeds = sorted(seed for seed in runs if seed is not None)
