@@ -63,6 +63,11 @@ def load(configfiles: list[Path], changes: list[str] | None = None) -> Config:
     return check(read([Path("config.yaml"), *configfiles], changes or []))
 
 
+def overlays(configfiles: list[Path]) -> str:
+    """The same choice of configuration, as Snakemake takes it."""
+    return f" --configfile {' '.join(map(str, configfiles))}" if configfiles else ""
+
+
 def make(
     stage: str,
     configfiles: list[Path],
@@ -285,6 +290,34 @@ def status(
             typer.echo(f"{state.state:<15} {state.folder}  {state.reason}".rstrip())
     counts = Counter(state.state for state in states)
     typer.echo(", ".join(f"{n} {state}" for state, n in counts.items()))
+
+
+@app.command()
+def trace(
+    address: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="STUDY/TABLE ROW COLUMN | NUMBER",
+            help="A cell, such as: speech/comparison lora accuracy; "
+            "or a number of the text, such as: speech/lora/accuracy/mean.",
+        ),
+    ],
+    configfile: ConfigFiles = [],  # noqa: B006
+    items: Annotated[int, typer.Option(min=0, help="Show the answers to so many items.")] = 3,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, with every item.")] = False,
+) -> None:
+    """Print what a cell rests on, down to the items and the raw data."""
+    from regen.trace import render, trace_cell, trace_number
+
+    chain, digests = Chain(load(configfile)), Digests()
+    if len(address) == 3:
+        found = trace_cell(chain, address[0], address[1], address[2], digests)
+    elif len(address) == 1:
+        found = trace_number(chain, address[0], digests)
+    else:
+        raise InputError("trace: name a cell as STUDY/TABLE ROW COLUMN, or one number of the text")
+    digests.save()
+    typer.echo(dumps(found) if json else render(found, items, overlays(configfile)))
 
 
 @app.command()

@@ -23,6 +23,7 @@ NOT_CODE_OF_A_STAGE = {
     "regen.report",
     "regen.schema",
     "regen.status",
+    "regen.trace",
     "regen.versioning",
 }
 

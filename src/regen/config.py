@@ -13,8 +13,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from regen.benchmarks.registry import get_benchmark, list_benchmarks
 from regen.errors import InputError
-from regen.schema import Config, nearest
+from regen.schema import Config, Study, known, nearest
 
 
 def read(files: Iterable[Path], changes: Iterable[str] = ()) -> dict[str, Any]:
@@ -57,11 +58,36 @@ def merge(into: dict[str, Any], overlay: Mapping[str, Any]) -> None:
 def check(merged: Mapping[str, Any]) -> Config:
     """The configuration, validated. Raises InputError with one line: what, where, what to do."""
     try:
-        return Config.model_validate(without_nulls(merged))
+        config = Config.model_validate(without_nulls(merged))
+        for name, study in config.studies.items():
+            check_benchmark(name, study)
     except ValidationError as error:
         problems = error.errors()
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
         raise InputError(f"configuration: {explain(problems[0])}{more}") from None
+    except ValueError as error:
+        raise InputError(f"configuration: {error}") from None
+    return config
+
+
+def check_benchmark(name: str, study: Study) -> None:
+    """Raise ValueError for a prompt, metric or baseline that the benchmark does not have."""
+    where = f"studies.{name}"
+    known(study.benchmark, list_benchmarks(), f"{where}.benchmark", "benchmark")
+    benchmark = get_benchmark(study.benchmark)
+    for training, recipe in study.trainings.items():
+        known(recipe.prompt, benchmark.prompts, f"{where}.trainings.{training}.prompt", "prompt")
+    for variant, row in study.variants.items():
+        known(row.prompt, benchmark.prompts, f"{where}.variants.{variant}.prompt", "prompt")
+        if row.trivial is not None:
+            place = f"{where}.variants.{variant}.trivial"
+            known(row.trivial, benchmark.trivial, place, "trivial baseline")
+    for comparison in study.comparisons:
+        place = f"{where}.comparisons.{comparison.family}.metric"
+        known(comparison.metric, benchmark.metrics, place, "metric")
+    for figure in study.figures:
+        place = f"{where}.figures.{figure.name}.metric"
+        known(figure.metric, benchmark.metrics, place, "metric")
 
 
 NAMED = ("datasets", "models", "studies", "trainings", "variants", "labels", "resources")

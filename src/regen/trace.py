@@ -1,0 +1,208 @@
+"""From a cell of a table, or a number of the text, down to the items and the raw data."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from regen.chain import Chain
+from regen.errors import InputError
+from regen.files import read_json, read_jsonl
+from regen.provenance import CONTENT_ID, Digests, Job
+from regen.schema import nearest
+from regen.status import status
+from regen.tables.read import follow
+
+
+@dataclass(frozen=True)
+class Value:
+    """One number behind a cell: the file and JSON pointer where it stands."""
+
+    file: str
+    pointer: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class Link:
+    """A folder of the chain: its content id and whether it is still what would be made."""
+
+    folder: str
+    stage: str
+    content_id: str
+    state: str
+    reason: str
+    seed: int | None = None
+    inputs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What one item contributed: its metrics by run."""
+
+    item: str
+    group: str
+    target: str
+    answers: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Trace:
+    """Everything that a number rests on, from the table down."""
+
+    what: str
+    text: str
+    values: tuple[Value, ...]
+    links: tuple[Link, ...]
+    items: tuple[Answer, ...]
+    rebuild: tuple[str, ...]
+    """commands that compute the number again from the models' answers on"""
+
+
+def trace_cell(chain: Chain, table: str, row: str, column: str, digests: Digests) -> Trace:
+    """The chain below a cell. `table` is "<study>/<table>", such as speech/comparison."""
+    study, _, name = table.partition("/")
+    job = chain.job("tables", study=study)
+    known = [Path(o).stem for o in job.outputs if o.endswith(".json")]
+    if name not in known:
+        raise InputError(f"{study} has no table {name!r}{nearest(name, known)}")
+    file = f"{job.out}/{name}.json"
+    if not Path(file).exists():
+        raise InputError(f"{file}: is not there; make it: snakemake {file}")
+    content = read_json(Path(file))
+    columns = [c["name"] for c in content["columns"]]
+    rows = {r["name"]: r["cells"] for r in content["rows"]}
+    if row not in rows:
+        raise InputError(f"table {table} has no row {row!r}{nearest(row, rows)}")
+    if column not in columns:
+        raise InputError(f"table {table} has no column {column!r}{nearest(column, columns)}")
+    cell = rows[row][columns.index(column)]
+    return _trace(chain, job, f"{table}, {row}, {column}", cell["text"], cell["sources"], digests)
+
+
+def trace_number(chain: Chain, key: str, digests: Digests) -> Trace:
+    """The chain below a number of the text, such as speech/lora/accuracy/mean."""
+    job = chain.job("paper")
+    file = Path(job.out, "numbers.json")
+    if not file.exists():
+        raise InputError(f"{file}: is not there; make it: snakemake {file}")
+    numbers = read_json(file)
+    if key not in numbers:
+        raise InputError(f"the paper has no number {key!r}{nearest(key, numbers)}")
+    number = numbers[key]
+    return _trace(chain, job, key, number["text"], number["sources"], digests, key.split("/")[0])
+
+
+def _trace(
+    chain: Chain,
+    job: Job,
+    what: str,
+    text: str,
+    sources: list[dict[str, str]],
+    digests: Digests,
+    study: str | None = None,
+) -> Trace:
+    study = study or job.wildcards["study"]
+    if not sources:
+        raise InputError(f"{what}: {text!r} is a word of the configuration, not a number")
+    folder = Path(chain.job("statistics", study=study).out)
+    values = []
+    for source in sources:
+        file = folder / source["file"]
+        found = follow(read_json(file), source["pointer"])
+        values.append(Value(str(file), source["pointer"], found))
+    variants = set().union(*(variants_behind(v) for v in values))
+    scores = [j for j in chain.of_stage("scoring", study) if j.wildcards["variant"] in variants]
+    needed = below(chain, [*scores])
+    path = [job, chain.job("statistics", study=study), *reversed(needed)]
+    states = {s.folder: s for s in status(chain, digests)}
+    links = []
+    for one in path:
+        state = states[one.out]
+        links.append(
+            Link(
+                folder=one.out,
+                stage=one.stage,
+                content_id=_content_id(one, digests),
+                state=state.state,
+                reason=state.reason,
+                seed=one.params.get("seed"),
+                inputs=tuple(i.path for i in one.all_inputs()),
+            )
+        )
+    predictions = [up.content_id for one in scores for up in chain.upstream(one)]
+    again = [p for p in predictions if "/predictions/" in p]
+    commands = (
+        f"snakemake --force {' '.join(sorted(again))}",
+        f"snakemake {job.out}/{CONTENT_ID}",
+    )
+    return Trace(what, text, tuple(values), tuple(links), _items(scores), commands)
+
+
+def variants_behind(value: Value) -> set[str]:
+    """The variants whose answers a statistic was computed from, by where it stands."""
+    steps = value.pointer.split("/")[1:]
+    document = read_json(Path(value.file))
+    if isinstance(document, list):  # comparisons.json
+        one = document[int(steps[0])]
+        return {one["a"], one["b"]}
+    return {steps[0]}
+
+
+def below(chain: Chain, jobs: Iterable[Job]) -> list[Job]:
+    """The jobs and all that they are made from, upstream first."""
+    needed: set[str] = set()
+    todo = list(jobs)
+    while todo:
+        job = todo.pop()
+        if job.out not in needed:
+            needed.add(job.out)
+            todo += chain.upstream(job)
+    return [job for out, job in chain.jobs.items() if out in needed]
+
+
+def _content_id(job: Job, digests: Digests) -> str:
+    try:
+        return digests.of(job.content_id)[:12]
+    except OSError:
+        return "never made"
+
+
+def _items(scores: list[Job]) -> tuple[Answer, ...]:
+    """The items' answers, a column a run; empty where the scores were not pulled."""
+    answers: dict[str, Answer] = {}
+    for job in scores:
+        path = Path(job.out, "items.jsonl")
+        if not path.exists():
+            continue
+        run = f"{job.wildcards['variant']} {job.wildcards['run']}"
+        for row in read_jsonl(path):
+            known = answers.setdefault(
+                row["item"], Answer(row["item"], row["group"], str(row.get("target", "")))
+            )
+            known.answers[run] = str(row.get("prediction", row.get("error", "")))
+    return tuple(answers.values())
+
+
+def render(trace: Trace, items: int, options: str) -> str:
+    """For a reader: the cell, its values, the chain, the first `items` items, how to rebuild it.
+
+    `options` are added to the commands.
+    """
+    lines = [f"{trace.what}: {trace.text}", "", "read from"]
+    lines += [f"  {v.file}#{v.pointer} = {v.value}" for v in trace.values]
+    lines += ["", "made from (content id, state, folder), the latest first"]
+    for link in trace.links:
+        note = f"  ({link.reason})" if link.reason else ""
+        lines.append(f"  {link.content_id:<12} {link.state:<15} {link.folder}{note}")
+    runs = list(trace.items[0].answers) if trace.items else []
+    shown = trace.items[:items]
+    lines += ["", f"{len(trace.items)} items in {len(runs)} runs" + (":" if shown else "")]
+    for one in shown:
+        said = ", ".join(f"{run}: {answer}" for run, answer in one.answers.items())
+        lines.append(f"  {one.item} ({one.target}) {said}")
+    if len(trace.items) > len(shown):
+        lines.append(f"  and {len(trace.items) - len(shown)} more (--items N)")
+    return "\n".join(
+        [*lines, "", "computed again from the models' answers on", f"  {trace.rebuild}"]
+    )
