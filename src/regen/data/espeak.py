@@ -23,8 +23,8 @@ from regen.errors import InputError
 
 # Variants of the library's voices (files of espeak-ng-data/voices/!v) that say the same bytes in
 # every process, found by saying a sentence in each of five languages in five processes. The other
-# nine (Alicia, Demonic, f2, f3, f5, sandro, victor, whisper, whisperf) add breath noise of which no
-# two runs are the same.
+# nine (Alicia, Demonic, f2, f3, f5, sandro, victor, whisper, whisperf) add breath noise, seeded
+# with the clock's seconds.
 VOICES = (
     *("Alex", "Andrea", "Andy", "Annie", "AnxiousAndy", "Denis", "Diogo", "Gene", "Gene2"),
     *("Henrique", "Hugo", "Jacky", "Lee", "Marco", "Mario", "Michael", "Mike", "Mr serious"),

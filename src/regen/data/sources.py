@@ -44,7 +44,7 @@ __legacy__ = Backend()
 def sources(*, requirements: Path, packages: list[str], out: Path) -> None:
     """Fetch `packages`, as pinned in `requirements`, into `out`/archives, under their own names.
 
-    packages.json beside them says which file is which package's.
+    packages.json beside that folder says which file is which package's.
 
     `requirements` is in pip's format, one package an entry with a hash for each file that may
     serve. The user's own pip configuration (index, certificate, local folders) is honoured.
