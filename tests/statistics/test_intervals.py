@@ -63,8 +63,12 @@ def test_one_run_without_groups_is_wilson_and_groups_widen_it() -> None:
     x = np.repeat([1.0, 0.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0], 5)
     assert vars(one_run_interval(x)) == vars(wilson(25, 40))
     grouped = one_run_interval(x, [str(i // 5) for i in range(40)])
-    # Items of a group are copies here, so 8 groups are all there is (7 in the sample variance).
-    assert grouped.name == "Wilson, effective n = 7"
+    # Items of a group are copies: 8 groups are all there is, 7 in the sample variance, and fewer
+    # still by the squared ratio of the normal to the t quantile on 7 degrees of freedom.
+    effective = 7 * (stats.norm.ppf(0.975) / stats.t.ppf(0.975, 7)) ** 2
+    oracle = wilson(effective * 25 / 40, effective)
+    assert (grouped.low, grouped.high) == pytest.approx((oracle.low, oracle.high))
+    assert grouped.name == f"Wilson over items, effective n = {effective:.3g}"
     everything = one_run_interval(np.ones(40), [str(i // 5) for i in range(40)])
     assert (everything.low, everything.high) == (wilson(8, 8).low, 1.0)
 

@@ -101,6 +101,14 @@ def test_bonett_price_by_hand_for_a_frozen_side() -> None:
     assert found.p == pytest.approx(2 * stats.t.sf(0.3 / se, 9))
 
 
+def test_in_groups_bonett_and_price_add_one_item_not_one_group() -> None:
+    a = np.ones((1, 20))
+    b = np.array([[0.0] * 3 + [1.0] * 17])
+    d = np.append((a - b)[0].reshape(5, 4).mean(1), [1 / 4, -1 / 4])
+    found = method_test(a, b, groups=[str(i // 4) for i in range(20)], sides=FROZEN_B)
+    assert found.se == pytest.approx(d.std(ddof=1) / np.sqrt(7))
+
+
 def test_equal_and_opposite_sides() -> None:
     same = method_test(np.ones((3, 20)), np.ones((3, 20)))
     assert same.p == 1 and same.low < 0 < same.high

@@ -34,8 +34,8 @@ def wilson(successes: float, n: float, confidence: float = 0.95) -> Interval:
     share = successes / n
     centre = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = np.sqrt(z2) / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
-    low = 0.0 if successes == 0 else float(centre - half)
-    high = 1.0 if successes == n else float(centre + half)
+    low = 0.0 if successes == 0 else max(0.0, float(centre - half))
+    high = 1.0 if successes == n else min(1.0, float(centre + half))
     return Interval(low, high, "Wilson")
 
 
@@ -66,58 +66,58 @@ def t_interval(
     if x.size < 2:
         return _absent("one seed shows no spread between seeds", "t over seeds")
     half = stdtrit(x.size - 1, (1 + confidence) / 2) * x.std(ddof=1) / np.sqrt(x.size)
-    return _within(float(x.mean() - half), float(x.mean() + half), bounds, "t over seeds")
+    low, high = float(x.mean() - half), float(x.mean() + half)
+    if bounds is not None:
+        low, high = max(low, bounds[0]), min(high, bounds[1])
+    return Interval(low, high, "t over seeds")
 
 
 def one_run_interval(
     x: ArrayLike, groups: Sequence[str] | None = None, confidence: float = 0.95
 ) -> Interval:
-    """For the mean of one run over items, x: (n,). Absent where it shows no spread.
+    """For the mean of one run over new items, x: (n,).
 
-    0/1 scores have Wilson's interval. Where items share groups its n is the effective sample size,
-    n divided by the design effect, which is at least 1 (Korn and Graubard 1998, Survey Methodology
-    24:193, who use it for Clopper-Pearson); the number of groups if all scores are equal. Other
-    scores have Student's interval over groups.
+    0/1 scores have Wilson's interval; where items share groups, at the effective sample size.
+    Other scores have Student's interval over groups, absent where there is no spread.
     """
     x = np.asarray(x, float)
-    n = x.size
-    grouped = groups is not None and len(set(groups)) < n
-    if not is_binary(x):
-        return seed_item_interval(x[None], groups, confidence)
-    if not grouped:
-        return wilson(float(x.sum()), n, confidence)
-    scores = linearised(x[None], groups)[0]
-    share, count = float(x.mean()), scores.size
-    effective = float(count)
-    if 0 < share < 1 and count > 1:
-        simple = share * (1 - share) / n
-        effective = n / max(1.0, scores.var(ddof=1) / count / simple)
-    return Interval(
-        *_limits_of(wilson(share * effective, effective, confidence)),
-        f"Wilson, effective n = {effective:.3g}",
-    )
+    grouped = groups is not None and len(set(groups)) < x.size
+    if is_binary(x) and not grouped:
+        return wilson(float(x.sum()), x.size, confidence)
+    return seed_item_interval(x[None], groups, confidence)
 
 
 def seed_item_interval(
-    x: ArrayLike,
-    groups: Sequence[str] | None = None,
-    confidence: float = 0.95,
+    x: ArrayLike, groups: Sequence[str] | None = None, confidence: float = 0.95
 ) -> Interval:
     """For the mean of a method over new seeds and new items, x: (S, n): `methods` for one side.
 
-    0/1 scores are clipped to [0, 1]. Absent for fewer than two groups, or where nothing varies.
+    0/1 scores have Wilson's interval at the effective sample size p (1 - p) / V, times the squared
+    ratio of the normal to the t quantile (Korn and Graubard 1998, Survey Methodology 24:193, who
+    do so for Clopper-Pearson); V is at least that of n independent items if there is one run. Other
+    scores have mean ± t sqrt(V). Absent for fewer than two groups, or for those if nothing varies.
     """
     x = np.atleast_2d(np.asarray(x, float))
-    name = "t over items" if len(x) == 1 else "t over seeds and items"
+    name = "items" if len(x) == 1 else "seeds and items"
     scores = linearised(x, groups)
     if scores.shape[1] < 2:
-        return _absent("one group of items shows no spread between items", name)
+        return _absent("one group of items shows no spread between items", f"t over {name}")
     v = mean_variance(scores)
-    if not v.total > 0:
-        return _absent("no spread between seeds or items", name)
-    half = float(stdtrit(float(v.df), (1 + confidence) / 2) * np.sqrt(v.total))
+    variance, t = float(v.total), float(stdtrit(float(v.df), (1 + confidence) / 2))
     centre = float(x.mean())
-    return _within(centre - half, centre + half, (0.0, 1.0) if is_binary(x) else None, name)
+    if is_binary(x):
+        simple = centre * (1 - centre)
+        if len(x) == 1:
+            variance = max(variance, simple / x.shape[1])
+        effective = float(scores.shape[1])
+        if variance > 0:
+            effective = max(1.0, simple / variance * (float(ndtri((1 + confidence) / 2)) / t) ** 2)
+        found = wilson(centre * effective, effective, confidence)
+        return Interval(found.low, found.high, f"Wilson over {name}, effective n = {effective:.3g}")
+    if not variance > 0:
+        return _absent("no spread between seeds or items", f"t over {name}")
+    half = t * float(np.sqrt(variance))
+    return Interval(centre - half, centre + half, f"t over {name}")
 
 
 def linearised(x: np.ndarray, groups: Sequence[str] | None) -> np.ndarray:
@@ -131,16 +131,6 @@ def linearised(x: np.ndarray, groups: Sequence[str] | None) -> np.ndarray:
     middle = x.mean(1, keepdims=True)
     excess = np.stack([np.bincount(inverse, weights=row) for row in x - middle])
     return middle + excess * sizes.size / x.shape[1]
-
-
-def _within(low: float, high: float, bounds: tuple[float, float] | None, name: str) -> Interval:
-    if bounds is not None:
-        low, high = max(low, bounds[0]), min(high, bounds[1])
-    return Interval(low, high, name)
-
-
-def _limits_of(interval: Interval) -> tuple[Value, Value]:
-    return interval.low, interval.high
 
 
 def _absent(reason: str, name: str) -> Interval:

@@ -79,14 +79,15 @@ class Variance:
 
 
 def difference_variance(
-    a: Array, b: Array, *, paired_seeds: bool = False, bonett_price: bool = False
+    a: Array, b: Array, *, paired_seeds: bool = False, bonett_price: float = 0.0
 ) -> Variance:
     """Variance and degrees of freedom of mean(a) - mean(b).
 
     a: (..., S_a, n), b: (..., S_b, n), the same items in the same order. paired_seeds: row s of `a`
-    and of `b` share their randomness. bonett_price: the item variance is that of n + 2 items, one
-    more won and one more lost (Bonett and Price 2012, J. Educ. Behav. Stat. 37:479), so that a side
-    that is right on every item does not look certain.
+    and of `b` share their randomness. bonett_price: if not 0, the item variance is that of n + 2
+    items, one more won and one more lost by so much (Bonett and Price 2012, J. Educ. Behav. Stat.
+    37:479), so that a side that is right on every item does not look certain: 1 for items; for
+    means of groups of m items 1 / m, which is what one item is worth there.
     """
     contrasts = [a - b] if paired_seeds else [a, b]
     d = a.mean(-2) - b.mean(-2)
@@ -96,15 +97,15 @@ def difference_variance(
 
 def mean_variance(x: Array) -> Variance:
     """Variance and degrees of freedom of mean(x), x: (..., S, n), over new seeds and new items."""
-    return _variance([x], x.mean(-2), np.abs(x).max() ** 2, False)
+    return _variance([x], x.mean(-2), np.abs(x).max() ** 2, 0.0)
 
 
-def _variance(contrasts: list[Array], d: Array, scale: float, bonett_price: bool) -> Variance:
+def _variance(contrasts: list[Array], d: Array, scale: float, bonett_price: float) -> Variance:
     """contrasts: independent (..., S, n) whose means are summed or subtracted; d: (..., n)."""
     n = d.shape[-1]
     if bonett_price:
         total, squares = d.sum(-1), (d**2).sum(-1)
-        v_c = (squares + 2 - total**2 / (n + 2)) / ((n + 2) * (n + 1))
+        v_c = (squares + 2 * bonett_price**2 - total**2 / (n + 2)) / ((n + 2) * (n + 1))
     else:
         v_c = _snap(d.var(-1, ddof=1) / n, scale)
 
@@ -181,10 +182,12 @@ def method_test(
         low = high = p = df = se = Absent("one group of items shows no spread between items")
     else:
         smooth = binary and (sides.frozen_a or sides.frozen_b)
-        v = difference_variance(a, b, paired_seeds=paired_seeds, bonett_price=smooth)
+        one_item = n / n_items
+        added = one_item if smooth else 0.0
+        v = difference_variance(a, b, paired_seeds=paired_seeds, bonett_price=added)
         if binary and not v.total > 0:
             smooth = True
-            v = difference_variance(a, b, paired_seeds=paired_seeds, bonett_price=True)
+            v = difference_variance(a, b, paired_seeds=paired_seeds, bonett_price=one_item)
         low, high, p, df, se = _t(estimate, v, confidence, binary)
         limits = _limits(v, trained, n, smooth)
     if len(sizes) < n_items:
