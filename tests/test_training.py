@@ -147,7 +147,9 @@ def test_only_the_answer_is_learned(base: Path, data: Path) -> None:
     task, model = get_benchmark("toy"), load(base)
     items = task.load_dataset(data, "train", 5)
     rows = [model.encode(task.prompt(i, "TONE?" * (n + 1))) for n, i in enumerate(items)]
-    answers = [[*model.answer_ids(task.completion(i)), model.end_ids[0]] for i in items]
+    said = ("a", "a longer answer", "TONE", "NOISE, I think", "")
+    answers = [[*model.answer_ids(answer), model.end_ids[0]] for answer in said]
+    assert len({len(answer) for answer in answers}) > 2
     losses = []
     for row, answer in zip(rows, answers, strict=True):
         with torch.no_grad():

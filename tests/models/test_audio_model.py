@@ -69,6 +69,20 @@ def test_scores_are_those_of_the_full_forward_pass(hearing: Path, clips: list[Pa
     assert model.score_options([prompt], [option])[0, 0] == pytest.approx(expected, abs=1e-4)
 
 
+def test_the_prompts_are_padded_on_the_left_and_counted_from_their_start(
+    hearing: Path, clips: list[Path]
+) -> None:
+    model = load(hearing)
+    rows = [model.encode(prompt) for prompt in ask(clips)[:5]]
+    answers = [[7], [7, 8, 9], [], [7, 8], [9]]
+    batch = model.collate(rows, answers)
+    for number, (row, answer) in enumerate(zip(rows, answers, strict=True)):
+        length = len(row.ids) + len(answer)
+        assert batch["attention_mask"][number].sum() == length
+        assert batch["input_ids"][number, -length:].tolist() == [*row.ids, *answer]
+        assert batch["position_ids"][number, -length:].tolist() == list(range(length))
+
+
 def test_text_does_not_depend_on_the_batch(hearing: Path, clips: list[Path]) -> None:
     model = load(hearing)
     prompts = ask(clips)[:6]

@@ -6,9 +6,9 @@ phrasings are held out, so that how well it does on a new question depends on ho
 
 import math
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,6 +24,7 @@ from transformers import (
 )
 
 from regen.benchmarks.base import Item, Prompt
+from regen.benchmarks.phrasing import Phrasing
 from regen.benchmarks.registry import get_benchmark
 from regen.errors import InputError
 from regen.files import write_json, write_jsonl
@@ -35,8 +36,8 @@ from regen.seeding import seed_everything
 ARCHITECTURE: dict[str, int | float] = {
     "mel_bins": 64,
     "window_seconds": 2,
-    "audio_width": 64,
-    "audio_layers": 2,
+    "audio_width": 96,
+    "audio_layers": 1,
     "text_width": 64,
     "text_layers": 2,
     "heads": 4,
@@ -47,11 +48,18 @@ ARCHITECTURE: dict[str, int | float] = {
 PRETRAINING: dict[str, int | float] = {
     "steps": 600,
     "batch_size": 32,
-    "learning_rate": 3e-3,
+    "learning_rate": 2e-3,
     "warmup_fraction": 0.1,
+    "plain_fraction": 0.5,
     "items": 0,
 }
-"""AdamW with warm-up and cosine decay. `items`: the first so many training items, 0 for all."""
+"""AdamW with warm-up and cosine decay.
+
+plain_fraction: share of the steps, at the start, that ask only questions whose answer words belong
+    to one family. Where the same letters answer opposite questions, the mean answer says nothing
+    about the sound, and a network that does not hear yet learns nothing from them.
+items: the first so many training items, 0 for all
+"""
 
 SPECIAL_TOKENS = (
     "<|endoftext|>",
@@ -85,6 +93,8 @@ def tiny_audio(
     sizes = _with_defaults("architecture", ARCHITECTURE, architecture)
     course = _with_defaults("pretraining", PRETRAINING, pretraining)
     task = get_benchmark(benchmark)
+    if not hasattr(task, "phrasings"):
+        raise InputError(f"benchmark {benchmark}: has no phrasings() to pretrain a model on")
     phrasings = [p for p in task.phrasings() if not p.held_out]
     items = task.load_dataset(data, "train", int(course["items"]) or None)
 
@@ -189,7 +199,7 @@ def sinusoids(length: int, width: int) -> Tensor:
 def pretrain(
     model: AudioModel,
     items: Sequence[Item],
-    phrasings: Sequence[Any],
+    phrasings: Sequence[Phrasing],
     course: dict[str, int | float],
     seed: int,
 ) -> list[dict[str, float]]:
@@ -200,11 +210,14 @@ def pretrain(
     optimizer = torch.optim.AdamW(trained, lr=course["learning_rate"], weight_decay=0.01)
     warmup = round(course["warmup_fraction"] * steps)
     schedule = get_cosine_schedule_with_warmup(optimizer, warmup, steps)
-    mixture = questions(items, phrasings, seed)
+    first = round(course["plain_fraction"] * steps)
+    plain = questions(items, unambiguous(phrasings) or phrasings, seed)
+    mixture = questions(items, phrasings, seed + 1)
     log = []
     network.train()
     for step in track(range(1, steps + 1), steps, "pretraining"):
-        batch = [next(mixture) for _ in range(int(course["batch_size"]))]
+        source = plain if step <= first else mixture
+        batch = [next(source) for _ in range(int(course["batch_size"]))]
         rows = [model.encode(prompt) for prompt, _ in batch]
         answers = [(*model.answer_ids(answer), model.end_ids[0]) for _, answer in batch]
         found, real = model.answer_log_probabilities(rows, answers)
@@ -220,16 +233,33 @@ def pretrain(
 
 
 def questions(
-    items: Sequence[Item], phrasings: Sequence[Any], seed: int
+    items: Sequence[Item], phrasings: Sequence[Phrasing], seed: int
 ) -> Iterator[tuple[Prompt, str]]:
-    """Endless (question, answer): items in a new order every epoch, each with a random phrasing."""
+    """Endless (question, answer): items in a new order every epoch, each with a random phrasing.
+
+    Families have equal shares, however many phrasings they have.
+    """
     generator = np.random.default_rng(seed)
+    families: dict[str, list[Phrasing]] = defaultdict(list)
+    for phrasing in phrasings:
+        families[phrasing.family].append(phrasing)
+    names = list(families)
     while True:
         for number in generator.permutation(len(items)).tolist():
-            item = items[int(number)]
-            phrasing = phrasings[int(generator.integers(len(phrasings)))]
-            audio = (Path(item.inputs["audio"]),)
-            yield Prompt(text=phrasing.template, audio=audio), phrasing.answer(item)
+            family = families[names[generator.integers(len(names))]]
+            phrasing = family[generator.integers(len(family))]
+            audio = (Path(items[number].inputs["audio"]),)
+            yield Prompt(text=phrasing.template, audio=audio), phrasing.answer(items[number])
+
+
+def unambiguous(phrasings: Sequence[Phrasing]) -> list[Phrasing]:
+    """Those about the target whose answer words belong to one family and so say what is asked."""
+    families: dict[str, set[str]] = defaultdict(set)
+    for phrasing in phrasings:
+        for answer in phrasing.answers.values():
+            families[answer].add(phrasing.family)
+    own = [p for p in phrasings if all(len(families[a]) == 1 for a in p.answers.values())]
+    return [p for p in own if p.about is None]
 
 
 def _with_defaults(
