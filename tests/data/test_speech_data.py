@@ -174,8 +174,12 @@ def test_the_card_counts_what_is_there(packages: Path, said: list, tmp_path: Pat
     for split, of in rows.items():
         found = card["splits"][split]
         assert found["clips"] == len(of)
-        assert found["label"] == Counter(r["label"] for r in of)
-        assert found["snr_db"] == Counter(str(r["snr_db"]) for r in of)
+        assert found["groups"] == len({r["group"] for r in of})
+        for label, counted in found["classes"].items():
+            of_class = [r for r in of if r["label"] == label]
+            assert counted["label"] == {label: len(of_class)}
+            assert counted["snr_db"] == Counter(str(r["snr_db"]) for r in of_class)
+            assert ("language" in counted) == (label == "SPEECH")
         assert card["groups_apart"][split] == len({r["group"] for r in of})
     assert {s["package"] for s in card["sources"]} > {"foxdot", "captcha", "arcade"}
 

@@ -1,4 +1,4 @@
-"""What a benchmark is: one readable file that says how an item is read, asked, answered and scored."""
+"""What a benchmark is: one readable file on how an item is read, asked, answered and scored."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -38,7 +38,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a model is asked: a user's text, an optional system text, and audio files if it hears."""
+    """What a model is asked: a user's text, perhaps a system text, and audio files if it hears."""
 
     text: str
     system: str | None = None
@@ -56,7 +56,7 @@ class Trivial(ABC):
 
 
 class BaseBenchmark(ABC):
-    """A task: subclass it, say how to read, ask, decode and check, and register the class by name."""
+    """A task: subclass it, say how to read, ask, decode and check, and register it by name."""
 
     name: ClassVar[str]
     options: ClassVar[tuple[str, ...]] = ()
@@ -69,7 +69,7 @@ class BaseBenchmark(ABC):
 
     @abstractmethod
     def read(self, row: Mapping[str, Any], folder: Path) -> Item:
-        """One row of a split file as an item. Raises InputError naming the item if it is unusable."""
+        """One row of a split file as an item. Raises InputError naming the item if it is bad."""
 
     @abstractmethod
     def prompt(self, item: Item, template: str) -> Prompt:

@@ -10,9 +10,9 @@ Rows = Sequence[Mapping[str, Any]]
 
 
 def counts(rows: Rows, fields: Sequence[str]) -> dict[str, dict[str, int]]:
-    """{field: {value: number of rows}}, and the number of groups under "groups"."""
+    """{field: {value: number of rows}}; fields that no row has are left out."""
     table = {f: dict(Counter(str(row[f]) for row in rows if f in row)) for f in fields}
-    return {**table, "groups": {"all": len({row["group"] for row in rows})}}
+    return {field: found for field, found in table.items() if found}
 
 
 def check_groups_apart(splits: Mapping[str, Rows]) -> dict[str, int]:

@@ -9,12 +9,10 @@ NONSPEECH), `audio` (a path in the folder), `seconds`, `snr_db` (a number, or "c
 Whatever writes such rows is a data set for it.
 """
 
-import tarfile
-import zipfile
 import zlib
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +20,7 @@ import numpy as np
 from regen.data import audio, espeak, sounds
 from regen.data.audio import RATE, Samples
 from regen.data.card import check_groups_apart, counts
+from regen.data.recordings import VOCAL, Source, effects, instruments, recorded_voices
 from regen.data.sentences import BY_SPLIT
 from regen.data.sources import archive
 from regen.files import write_json, write_jsonl
@@ -35,34 +34,27 @@ SHORTEST, LONGEST = 0.2, 2.0
 GENERATORS = 30
 """Sources of each synthetic kind of non-speech."""
 # What twenty clips of each class are made of, in every block of a split.
-SPEECH_KINDS = {"train": {"synthetic voice": 20}, "dev": {"synthetic voice": 20}}
-SPEECH_KINDS["test"] = {"synthetic voice": 19, "recorded voice": 1}
-OTHER_KINDS = {"instrument": 6, "effect": 2, "formants": 4, "modulated": 3, "music": 2}
-OTHER_KINDS |= {"calls": 1, "tones": 1, "noise": 1}
-# FoxDot's sounds in which somebody says or sings something, or may: by their names in its list of
-# sounds ("Vocals (One)", "Yeah!", "Choral", "Beatbox"), by their file's name, and whole tracks.
-VOCAL = (
-    *("_/1/", "_/2/", "_/3/", "_/4/", "_/exclamation/", "c/upper/", "_/dollar/", "_loop_/"),
-    *("z/lower/rewind-rewind.wav", "f/upper/brand new.wav"),
-)
-
+SPEECH_KINDS = {
+    "train": {"synthetic voice": 20},
+    "dev": {"synthetic voice": 20},
+    "test": {"synthetic voice": 19, "recorded voice": 1},
+}
+OTHER_KINDS = {
+    "instrument": 6,
+    "effect": 2,
+    "formants": 4,
+    "modulated": 3,
+    "music": 2,
+    "calls": 1,
+    "tones": 1,
+    "noise": 1,
+}
 LICENCES = {
     "espeakng-loader": "GPL-3.0-or-later (eSpeak NG; the sounds it makes are not covered by it)",
     "captcha": "BSD-3-Clause",
     "foxdot": "CC-BY-SA-4.0",
     "arcade": "CC0-1.0 (its sounds, by Kenney)",
-    "synthetic": "made here",
 }
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where clips come from; `name` is the group of its clips. `files` are recordings by name."""
-
-    name: str
-    kind: str
-    package: str
-    files: dict[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -86,8 +78,8 @@ def speech(*, sources: Path, out: Path, seed: int, sizes: dict[str, int]) -> Non
 
     Raises InputError for a missing or damaged source, or a group that is in two splits.
     """
-    recordings = [*_instruments(sources), *_effects(sources)]
-    human = _recorded_voices(sources)
+    recordings = [*instruments(sources), *effects(sources)]
+    human = recorded_voices(sources)
     wheel = archive(sources, "espeakng-loader")
     others = _divide([*recordings, *_generators()], seed)
     voices = _divide(_voices(), seed)
@@ -104,49 +96,6 @@ def speech(*, sources: Path, out: Path, seed: int, sizes: dict[str, int]) -> Non
     for split in SPLITS:
         write_jsonl(out / f"{split}.jsonl", rows[split])
     write_json(out / "card.json", _card(rows, sources, seed))
-
-
-def _instruments(folder: Path) -> Iterator[Source]:
-    """FoxDot's sounds, a source a folder: those of a folder are takes of one instrument."""
-    path = archive(folder, "foxdot")
-    found: dict[str, dict[str, bytes]] = defaultdict(dict)
-    with tarfile.open(path) as file:
-        for member in sorted(file.getmembers(), key=lambda m: m.name):
-            inside = member.name.partition("/FoxDot/snd/")[2]
-            place = inside.rpartition("/")[0]
-            if inside.lower().endswith((".wav", ".aif")) and not inside.startswith(VOCAL):
-                content = file.extractfile(member)
-                assert content is not None
-                found[place][inside] = content.read()
-    for place, recordings in found.items():
-        yield Source(f"foxdot:{place}", "instrument", "foxdot", recordings)
-
-
-def _effects(folder: Path) -> Iterator[Source]:
-    """Arcade's sounds of games, a source a name: coin1 to coin5 are takes of one sound."""
-    path = archive(folder, "arcade")
-    found: dict[str, dict[str, bytes]] = defaultdict(dict)
-    with zipfile.ZipFile(path) as file:
-        for name in sorted(file.namelist()):
-            inside = name.partition("/assets/sounds/")[2]
-            if inside.endswith(".wav"):
-                stem = inside.removesuffix(".wav").rstrip("0123456789")
-                found[stem][inside] = file.read(name)
-    for stem, recordings in found.items():
-        yield Source(f"arcade:{stem}", "effect", "arcade", recordings)
-
-
-def _recorded_voices(folder: Path) -> list[Source]:
-    """Captcha's spoken digits and letters: one source each, since the speakers are not named."""
-    path = archive(folder, "captcha")
-    found: dict[str, dict[str, bytes]] = {"digits": {}, "letters": {}}
-    with zipfile.ZipFile(path) as file:
-        for name in sorted(file.namelist()):
-            inside = name.partition("captcha/data/")[2]
-            if inside.endswith("/default.wav"):
-                which = "digits" if inside[0].isdigit() else "letters"
-                found[which][inside] = file.read(name)
-    return [Source(f"captcha:{k}", "recorded voice", "captcha", v) for k, v in found.items()]
 
 
 def _voices() -> list[Source]:
@@ -344,17 +293,18 @@ def _number(name: str) -> int:
 
 def _card(rows: dict[str, list[dict]], folder: Path, seed: int) -> dict:
     """What the data set is made of, for a reader."""
-    packages = ("espeakng-loader", "captcha", "foxdot", "arcade")
-    fields = ("label", "kind", "snr_db", "source")
+    made = {"package": "synthetic", "file": "src/regen/data/sounds.py", "licence": "made here"}
     return {
         "name": "speech",
         "what": "sounds of 0.2 to 2 s, 16 kHz mono, labelled SPEECH or NONSPEECH",
         "seed": seed,
         "sources": [
-            {"package": p, "file": archive(folder, p).name, "licence": LICENCES[p]}
-            for p in packages
-        ]
-        + [{"package": "synthetic", "file": "src/regen/data/sounds.py", "licence": "made here"}],
+            *(
+                {"package": package, "file": archive(folder, package).name, "licence": licence}
+                for package, licence in LICENCES.items()
+            ),
+            made,
+        ],
         "cleaned": [
             "sounds in which somebody speaks or sings are left out of foxdot: " + ", ".join(VOCAL),
             "silence at both ends is cut off (40 dB below the loudest 10 ms)",
@@ -362,6 +312,22 @@ def _card(rows: dict[str, list[dict]], folder: Path, seed: int) -> dict:
             f"every clip has a root mean square of {audio.LEVEL} of full scale",
             "noise, tilt and bandwidth are drawn alike for both classes",
         ],
-        "splits": {split: {"clips": len(r), **counts(r, fields)} for split, r in rows.items()},
+        "splits": {split: _counts(of) for split, of in rows.items()},
         "groups_apart": check_groups_apart(rows),
+    }
+
+
+def _counts(rows: list[dict]) -> dict:
+    """Clips, groups and seconds of a split; of each class, its clips by kind, SNR, source."""
+    return {
+        "clips": len(rows),
+        "groups": len({row["group"] for row in rows}),
+        "seconds": round(sum(row["seconds"] for row in rows), 1),
+        "classes": {
+            label: counts(
+                [row for row in rows if row["label"] == label],
+                ("label", "kind", "snr_db", "source", "language"),
+            )
+            for label in ("SPEECH", "NONSPEECH")
+        },
     }
