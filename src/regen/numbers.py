@@ -1,0 +1,108 @@
+"""The numbers of the text: every value that the statistics know, by a key, with its source."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from regen.files import Absent
+from regen.tables.read import Found, Statistics, cell
+from regen.tables.study import PERCENT
+from regen.tables.table import Source, Value, escape
+
+SUMMARY_FORMATS = {
+    "mean": ("{:.1f}", PERCENT),
+    "sd": ("{:.1f}", PERCENT),
+    "low": ("{:.1f}", PERCENT),
+    "high": ("{:.1f}", PERCENT),
+    "n_items": ("{:d}", 1),
+    "n_groups": ("{:d}", 1),
+}
+COMPARISON_FORMATS = {
+    "estimate": ("{:+.1f}", PERCENT),
+    "low": ("{:+.1f}", PERCENT),
+    "high": ("{:+.1f}", PERCENT),
+    "smallest_detectable": ("{:.1f}", PERCENT),
+    "df": ("{:.1f}", 1),
+    "n_items": ("{:d}", 1),
+    "n_groups": ("{:d}", 1),
+    "test": ("{}", 1),
+    "reason": ("{}", 1),
+    "verdict": ("{}", 1),
+}
+
+
+@dataclass(frozen=True)
+class Number:
+    """A value as the text prints it, and where it stands (a file of the study's statistics)."""
+
+    key: str
+    text: str
+    value: Value
+    sources: tuple[Source, ...]
+
+
+def numbers_of(study: str, folder: Path) -> Iterator[Number]:
+    """Every number of a study, by keys such as speech/lora/accuracy/mean and
+    speech/main/lora-vs-base/p_holm; metrics in percent, differences in points.
+    """
+    read = Statistics(folder)
+    for variant, metrics in read.variants.items():
+        for metric, summary in metrics.items():
+            here = f"{study}/{variant}/{metric}"
+            yield from _formatted(here, summary, SUMMARY_FORMATS, read, variant, metric)
+            for target in summary.get("per_class", {}):
+                found = read.variant(variant, metric, "per_class", target, "mean")
+                yield _number(f"{here}/{target}", "{:.1f}", PERCENT, found)
+            seeds = sum(seed != "base" for seed in summary["seeds"])
+            source = Source("statistics", "variants.json", f"/{variant}/{metric}/seeds")
+            yield Number(f"{here}/seeds", str(seeds), seeds, (source,))
+    for index, comparison in enumerate(read.comparisons):
+        pair = f"{comparison['a']}-vs-{comparison['b']}"
+        here = f"{study}/{comparison['family']}/{pair}"
+        for name, (pattern, scale) in COMPARISON_FORMATS.items():
+            yield _number(f"{here}/{name}", pattern, scale, read.comparison(index, name))
+        for name in ("p", "p_holm"):
+            value, source = read.comparison(index, name)
+            yield Number(f"{here}/{name}", p_text(value), value, (source,))
+        yield _limits(here, comparison, index)
+
+
+def p_text(value: Value) -> str:
+    """A p-value in the text: "p = 0.012", "p < 0.001", or why there is none."""
+    if isinstance(value, float | int):
+        return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
+    return str(value)
+
+
+def macros(numbers: list[Number]) -> str:
+    r"""LaTeX definitions that \result{key} and \verdict{key} expand to."""
+    lines = (rf"\regendefine{{{number.key}}}{{{escape(number.text)}}}" for number in numbers)
+    return "\n".join(lines) + "\n"
+
+
+def _formatted(
+    here: str,
+    summary: dict[str, Any],
+    formats: dict[str, tuple[str, int]],
+    read: Statistics,
+    *path: str,
+) -> Iterator[Number]:
+    for name, (pattern, scale) in formats.items():
+        if name in summary:
+            yield _number(f"{here}/{name}", pattern, scale, read.variant(*path, name))
+
+
+def _number(key: str, pattern: str, scale: int, found: Found) -> Number:
+    printed = cell(pattern, found, scale=scale)
+    text = printed.text.replace("-", "−") if isinstance(found[0], float) else printed.text
+    return Number(key, text, found[0], printed.sources)
+
+
+def _limits(here: str, comparison: dict[str, Any], index: int) -> Number:
+    """The test's known limits that apply, as one sentence; "none known" if there are none."""
+    limits = comparison.get("limits") or []
+    text = "; ".join(limits) if limits else "none known"
+    source = Source("statistics", "comparisons.json", f"/{index}/limits")
+    value: Value = text if limits else Absent("no limit applies")
+    return Number(f"{here}/limits", text, value, (source,))

@@ -1,0 +1,114 @@
+"""Stage `paper`: the text with its generated numbers, checked and compiled to the PDF."""
+
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+from regen.errors import InputError
+from regen.files import write_json, write_text
+from regen.numbers import Number, macros, numbers_of
+from regen.prose import check_prose
+from regen.tables.table import escape
+
+PACKAGES = "latexmk texlive-latex-base texlive-latex-recommended texlive-science lmodern"
+EPOCH = "1767225600"
+"""The time that the PDF bears, in seconds: any fixed one gives the same bytes every day."""
+LOG = Path(".regen/latex.log")
+PROBLEMS = (
+    re.compile(r"^(?P<place>[^\s:]+:\d+): (?P<what>.+)$", re.M),
+    re.compile(r"^! (?P<what>.+)$", re.M),
+)
+UNDEFINED = re.compile(r"LaTeX Warning: ((?:Reference|Citation) `[^']+').*undefined")
+
+
+def paper(
+    *,
+    main: Path,
+    sections: list[Path],
+    tables: list[Path],
+    figures: list[Path],
+    statistics: list[Path],
+    studies: list[str],
+    title: str,
+    scale: str,
+    stamp: str | None,
+    out: Path,
+) -> None:
+    r"""Write numbers.tex, numbers.json (each with its source), and main.pdf.
+
+    sections, tables, statistics: aligned with `studies`; figures: .../<study>/figures/<name>
+    The text takes numbers as \result{speech/lora/accuracy/mean}, and conclusions, written from the
+    test's outcome, as \verdict{speech/main/lora-vs-base}. Raises InputError, in one line, for a
+    number typed by hand, an unknown key, a LaTeX error, and where there is no LaTeX.
+    """
+    numbers: list[Number] = []
+    for study, folder in zip(studies, statistics, strict=True):
+        numbers += numbers_of(study, folder)
+    check_prose([main, *sections], (number.key for number in numbers))
+    write_text(out / "numbers.tex", macros(numbers))
+    write_json(
+        out / "numbers.json",
+        {
+            n.key: {"text": n.text, "value": n.value, "sources": [vars(s) for s in n.sources]}
+            for n in numbers
+        },
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        shutil.copy(main, folder / "main.tex")
+        shutil.copy(out / "numbers.tex", folder)
+        for study, section, made in zip(studies, sections, tables, strict=True):
+            copy(section, folder / "sections" / f"{study}.tex")
+            for table in sorted(made.glob("*.tex")):
+                copy(table, folder / "tables" / study / table.name)
+        for figure in figures:
+            study = figure.parents[1].name
+            copy(figure / f"{figure.name}.pdf", folder / "figures" / study / f"{figure.name}.pdf")
+        inputs = "".join(f"\\input{{sections/{study}}}\n" for study in studies)
+        write_text(folder / "studies.tex", inputs)
+        settings = {"papertitle": title, "paperscale": scale, "paperstamp": stamp or ""}
+        lines = (rf"\newcommand{{\{name}}}{{{escape(text)}}}" for name, text in settings.items())
+        write_text(folder / "settings.tex", "\n".join(lines) + "\n")
+        compile_pdf(folder)
+        copy(folder / "main.pdf", out / "main.pdf")
+
+
+def copy(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, target)
+
+
+def compile_pdf(folder: Path) -> None:
+    """Run latexmk on main.tex. Raises InputError for its first error, or an undefined reference."""
+    if shutil.which("latexmk") is None or shutil.which("pdflatex") is None:
+        raise InputError(f"LaTeX is missing; install it: sudo apt-get install {PACKAGES}")
+    command = ["latexmk", "-pdf", "-halt-on-error", "-file-line-error", "-interaction=nonstopmode"]
+    # Fixed times, and no user's latexmkrc: the same bytes in any folder, on any day.
+    environment = {**os.environ, "SOURCE_DATE_EPOCH": EPOCH, "FORCE_SOURCE_DATE": "1"}
+    done = subprocess.run(
+        [*command, "-norc", "main.tex"],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        stdin=subprocess.DEVNULL,
+    )
+    log = folder / "main.log"
+    text = log.read_text(errors="replace") if log.exists() else done.stderr.decode(errors="replace")
+    undefined = UNDEFINED.search(text)
+    if done.returncode == 0 and undefined is None:
+        return
+    write_text(LOG, text)
+    raise InputError(f"LaTeX: {first_problem(text)} (the whole log: {LOG})")
+
+
+def first_problem(log: str) -> str:
+    for pattern in PROBLEMS:
+        if match := pattern.search(log):
+            place = match.groupdict().get("place", "main.tex")
+            return f"paper/{place.removeprefix('./')}: {match['what']}"
+    if match := UNDEFINED.search(log):
+        return f"{match[1]} is undefined"
+    return "it failed without saying why"
