@@ -1,6 +1,6 @@
 """Intervals, Holm, sign test, pass@k, power and bootstrap against independent implementations."""
 
-from itertools import combinations
+from itertools import combinations, product
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from statsmodels.stats.power import TTestPower
 from statsmodels.stats.proportion import proportion_confint
 
 from regen.files import Absent
-from regen.statistics.bootstrap import bootstrap_mean
+from regen.statistics.bootstrap import bootstrap_mean, exact_distribution, resampled_means
 from regen.statistics.families import holm
 from regen.statistics.intervals import (
     clopper_pearson,
@@ -144,10 +144,14 @@ def test_mcnemar_power_sums_the_rejecting_outcomes() -> None:
 
 
 @pytest.mark.parametrize("method", ["BCa", "percentile"])
-@pytest.mark.parametrize("distinct", [2, 6, 1000])
-def test_bootstrap_agrees_with_scipy(method: str, distinct: int) -> None:
-    x = np.random.default_rng(3).integers(0, distinct, 250) ** 2 / distinct**2
+@pytest.mark.parametrize(
+    ("distinct", "how"), [(2, "exact"), (6, "exact"), (1000, "40000 resamples")]
+)
+def test_bootstrap_agrees_with_scipy(method: str, distinct: int, how: str) -> None:
+    x = np.random.default_rng(3).integers(0, distinct, 250) / (distinct - 1)
+    x = x if how == "exact" else np.sin(x)
     ours = bootstrap_mean(x, method=method, resamples=40_000)
+    assert ours.name == f"bootstrap over items ({method}, {how})"
     oracle = stats.bootstrap(
         (x,), np.mean, n_resamples=40_000, method=method, rng=np.random.default_rng(4)
     ).confidence_interval
@@ -157,12 +161,39 @@ def test_bootstrap_agrees_with_scipy(method: str, distinct: int) -> None:
     assert (ours.low, ours.high) == pytest.approx((oracle.low, oracle.high), abs=tolerance)
 
 
+@given(
+    st.lists(st.sampled_from([0.0, 0.2, 0.4, 0.6000000001, 1.0]), min_size=2, max_size=5),
+    st.floats(-3, 3),
+)
+def test_exact_bootstrap_enumerates_all_resamples(values: list[float], shift: float) -> None:
+    x = np.array(values) + shift
+    if np.ptp(x) == 0:
+        return
+    found = exact_distribution(x)
+    assert found is not None
+    means, cumulated = found
+    brute = np.array([np.mean(resample) for resample in product(x, repeat=x.size)])
+    for at in np.unique(brute.round(6)):
+        share = (brute <= at + 1e-5).mean()
+        assert cumulated[np.searchsorted(means, at + 1e-5) - 1] == pytest.approx(share, abs=1e-9)
+
+
+def test_values_on_no_grid_are_drawn() -> None:
+    assert exact_distribution(np.array([0.0, 1.0, np.pi])) is None
+    rng = np.random.default_rng(5)
+    few = resampled_means(np.array([0.0, 1.0, np.pi] * 20), np.ones(60), 20_000, rng)
+    indices = rng.integers(0, 60, (20_000, 60))
+    many = np.array([0.0, 1.0, np.pi] * 20)[indices].mean(1)
+    assert few.mean() == pytest.approx(many.mean(), abs=0.01)
+    assert few.std() == pytest.approx(many.std(), rel=0.03)
+
+
 def test_bootstrap_resamples_whole_groups() -> None:
     x = np.repeat([0.0, 1.0, 1.0, 0.0, 1.0, 0.0, 1.0, 1.0], 25)
     groups = [str(i // 25) for i in range(200)]
     single, grouped = bootstrap_mean(x), bootstrap_mean(x, groups=groups)
     assert grouped.high - grouped.low > 4 * (single.high - single.low)
-    assert grouped.name == "bootstrap over groups (BCa)"
+    assert grouped.name == "bootstrap over groups (BCa, exact)"
     assert isinstance(bootstrap_mean(np.ones(5)).low, Absent)
 
 

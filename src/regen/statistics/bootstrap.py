@@ -1,7 +1,9 @@
 """Bootstrap intervals for a mean over items, without a loop over resamples.
 
-A mean depends only on how often each distinct value is drawn, and these counts are one multinomial
-draw a resample: scores of S seeds have S + 1 distinct means, whatever the number of items.
+A mean depends only on how often each distinct value is drawn. Scores of S seeds have S + 1 distinct
+means, evenly spaced, whatever the number of items; the mean of a resample then moves on a grid, and
+its distribution is a convolution, which one Fourier transform gives exactly: the limit of ever more
+resamples. Where values lie on no grid but are few, a resample is one multinomial draw.
 """
 
 from collections.abc import Sequence
@@ -14,10 +16,16 @@ from scipy.special import ndtr, ndtri
 from regen.files import Absent
 from regen.statistics.intervals import Interval
 
+LONGEST_GRID = 1 << 18
+"""Points of the grid of means up to which the exact distribution is computed (some 10 ms)."""
 MANY_VALUES = 200
 """With more distinct values than this, drawing indices is faster than drawing counts."""
 CHUNK = 4_000_000
 """Indices drawn at once, which bounds memory (32 MB)."""
+ROUNDING = 1e-9
+"""Values closer than this share of their range are one value."""
+
+Array = np.ndarray
 
 
 def bootstrap_mean(
@@ -32,7 +40,8 @@ def bootstrap_mean(
     """Interval for the mean of x, (n,), resampling items, or whole groups of them.
 
     For several seeds x is the mean over seeds of each item, and the interval is for these seeds.
-    BCa after Efron (1987, JASA 82:171). Absent for fewer than two groups, or if all are equal.
+    BCa after Efron (1987, JASA 82:171). `resamples` and `seed` matter where it is not exact. Absent
+    for fewer than two groups, or if all are equal.
     """
     x = np.asarray(x, float)
     sums, sizes = x, np.ones(x.size)
@@ -40,27 +49,76 @@ def bootstrap_mean(
         _, inverse = np.unique(np.asarray(groups), return_inverse=True)
         sums, sizes = np.bincount(inverse, weights=x), np.bincount(inverse).astype(float)
     unit = "items" if sums.size == x.size else "groups"
-    name = f"bootstrap over {unit} ({method})"
     if sums.size < 2 or np.ptp(sums / sizes) == 0:
-        reason = "the bootstrap has nothing to vary"
-        return Interval(Absent(reason), Absent(reason), name)
-    means = resampled_means(sums, sizes, resamples, np.random.default_rng(seed))
+        none = Absent("the bootstrap has nothing to vary")
+        return Interval(none, none, f"bootstrap over {unit} ({method})")
+    found = exact_distribution(sums / sizes) if np.ptp(sizes) == 0 else None
+    if found is None:
+        means = np.sort(resampled_means(sums, sizes, resamples, np.random.default_rng(seed)))
+        cumulated, how = np.arange(1, resamples + 1) / resamples, f"{resamples} resamples"
+    else:
+        (means, cumulated), how = found, "exact"
     tails = np.array([(1 - confidence) / 2, (1 + confidence) / 2])
     if method == "BCa":
-        tails = _bca_tails(means, sums, sizes, tails)
-    low, high = np.quantile(means, tails)
-    return Interval(float(low), float(high), name)
+        tails = _bca_tails(means, cumulated, sums, sizes, tails)
+    # A quantile is the smallest mean that so much of the distribution does not exceed.
+    places = np.searchsorted(cumulated, tails - 1e-12).clip(0, means.size - 1)
+    low, high = means[places]
+    return Interval(float(low), float(high), f"bootstrap over {unit} ({method}, {how})")
 
 
-def resampled_means(
-    sums: np.ndarray, sizes: np.ndarray, resamples: int, rng: np.random.Generator
-) -> np.ndarray:
+def exact_distribution(values: Array) -> tuple[Array, Array] | None:
+    """All means of resamples of values, (n,), ascending, and their cumulated probabilities.
+
+    None unless the values lie on a grid of which n steps fit in `LONGEST_GRID`.
+    """
+    n, low, width = values.size, values.min(), np.ptp(values)
+    step = _grid_step(np.unique(np.round((values - low) / width, 9)))
+    if step is None or n / step + 1 > LONGEST_GRID:
+        return None
+    places = np.rint((values - low) / width / step).astype(int)
+    length = n * round(1 / step) + 1
+    size = 1 << (length - 1).bit_length()
+    transform = _power(np.fft.rfft(np.bincount(places) / n, size), n)
+    cumulated = np.cumsum(np.fft.irfft(transform, size)[:length].clip(0))
+    return low + np.arange(length) * (width * step / n), cumulated / cumulated[-1]
+
+
+def _power(x: Array, exponent: int) -> Array:
+    """x ** exponent by squaring, some ten times faster than NumPy's for complex numbers."""
+    result = np.ones_like(x)
+    while exponent:
+        if exponent & 1:
+            result = result * x
+        x, exponent = x * x, exponent >> 1
+    return result
+
+
+def _grid_step(shares: Array) -> float | None:
+    """The largest step of which all shares in 0..1 are multiples, at least 1 / LONGEST_GRID."""
+    step = 1.0
+    for gap in np.diff(shares):
+        rest = float(gap)
+        while rest > 1e-7:  # Euclid's algorithm; shares are rounded to 9 digits
+            step, rest = rest, step % rest
+            if step - rest < 1e-7:
+                rest = 0.0
+        if step < 1 / LONGEST_GRID:
+            return None
+    step = 1 / round(1 / step)
+    return step if np.allclose(shares / step, np.rint(shares / step), atol=1e-5) else None
+
+
+def resampled_means(sums: Array, sizes: Array, resamples: int, rng: np.random.Generator) -> Array:
     """Means of `resamples` resamples of groups with these sums and sizes, (G,) each."""
     count = sums.size
-    values, multiplicity = np.unique(np.stack([sums, sizes]), axis=1, return_counts=True)
+    rounded = np.round(sums / np.ptp(sums), 9) if np.ptp(sums) > 0 else sums
+    _, first, multiplicity = np.unique(
+        np.stack([rounded, sizes]), axis=1, return_index=True, return_counts=True
+    )
     if multiplicity.size <= MANY_VALUES:
         counts = rng.multinomial(count, multiplicity / count, size=resamples)
-        return (counts @ values[0]) / (counts @ values[1])
+        return (counts @ sums[first]) / (counts @ sizes[first])
     means = np.empty(resamples)
     rows = max(1, CHUNK // count)
     for start in range(0, resamples, rows):
@@ -69,14 +127,16 @@ def resampled_means(
     return means
 
 
-def _bca_tails(
-    means: np.ndarray, sums: np.ndarray, sizes: np.ndarray, tails: np.ndarray
-) -> np.ndarray:
-    """The quantiles to take instead of `tails`; these, if the resamples lie on one side."""
+def _bca_tails(means: Array, cumulated: Array, sums: Array, sizes: Array, tails: Array) -> Array:
+    """The quantiles to take instead of `tails`; these, if the resamples lie on one side.
+
+    means: ascending, with the cumulated share of the distribution at each.
+    """
     estimate = sums.sum() / sizes.sum()
     # Resamples often hit the estimate exactly; rounding must not decide on which side they fall.
-    rounding = 1e-9 * np.ptp(means)
-    below = ((means < estimate - rounding).mean() + (means <= estimate + rounding).mean()) / 2
+    edges = estimate + ROUNDING * (means[-1] - means[0]) * np.array([-1, 1])
+    shares = np.concatenate([[0.0], cumulated])[np.searchsorted(means, edges)]
+    below = shares.mean()
     if not 0 < below < 1:
         return tails
     without_one = (sums.sum() - sums) / (sizes.sum() - sizes)
