@@ -122,6 +122,14 @@ def test_facets_have_numeric_levels_in_order(study: dict) -> None:
     assert (rows[0]["low"], rows[0]["high"]) == pytest.approx(wilson)
 
 
+def test_levels_that_are_words_come_after_numbers(study: dict) -> None:
+    for path in study["paths"]:
+        text = path.read_text().replace('"snr_db": 0', '"snr_db": "clean"')
+        path.write_text(text)
+    rows = run(study)["facets"]["base"]["snr_db"]
+    assert [row["level"] for row in rows] == [-5, 5, 10, "clean"]
+
+
 def test_groups_reach_the_test(study: dict, tmp_path: Path) -> None:
     seeds = [42, 123, 7]
     paths = [

@@ -58,13 +58,16 @@ def exact_limits(successes: int, n: int, confidence: float = 0.95) -> tuple[floa
 def t_interval(
     means: ArrayLike, confidence: float = 0.95, bounds: tuple[float, float] | None = None
 ) -> Interval:
-    """Student's interval for the mean over seeds, from the seeds' means, (S,); absent for S < 2.
+    """Student's interval for the mean over seeds, from the seeds' means, (S,).
 
-    It is about new seeds on these items; `seed_item_interval` also counts new items.
+    It is about new seeds on these items; `seed_item_interval` also counts new items. Absent for
+    S < 2, and where all means are equal: that the next seed will be, too, is not known.
     """
     x = np.asarray(means, float)
     if x.size < 2:
         return _absent("one seed shows no spread between seeds", "t over seeds")
+    if np.ptp(x) <= 1e-12 * np.abs(x).max():
+        return _absent("all seeds have the same mean", "t over seeds")
     half = stdtrit(x.size - 1, (1 + confidence) / 2) * x.std(ddof=1) / np.sqrt(x.size)
     low, high = float(x.mean() - half), float(x.mean() + half)
     if bounds is not None:

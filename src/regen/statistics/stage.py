@@ -78,7 +78,8 @@ def _summary(runs: Runs, metric: str) -> dict[str, Any]:
     if not present.any(1).all():
         none = Absent(runs.absent[metric])
         return {
-            **dict.fromkeys(("mean", "sd", "low", "high", "bootstrap", "per_class"), none),
+            **dict.fromkeys(("mean", "sd", "low", "high", "per_class"), none),
+            **dict.fromkeys(("seeds_and_items", "bootstrap"), none),
             "interval": "none",
             "seeds": dict.fromkeys(_seed_names(runs), none),
             "n_items": int(complete.sum()),
@@ -89,20 +90,22 @@ def _summary(runs: Runs, metric: str) -> dict[str, Any]:
     groups = [group for group, keep in zip(runs.groups, complete, strict=True) if keep]
     common = x[:, complete]
     no_item = Absent("no item has it in every run")
-    resampled = Interval(no_item, no_item, "bootstrap")
+    resampled = both = Interval(no_item, no_item, "none")
     if complete.any():
         resampled = bootstrap_mean(common.mean(0), groups=groups)
+        both = _over_items(common, groups)
     if len(means) > 1:
         bounds = (0.0, 1.0) if is_binary(x[present]) else None
         interval = t_interval(means, bounds=bounds)
     else:
-        interval = one_run_interval(common[0], groups)
+        interval = both
     return {
         "mean": float(means.mean()),
         "sd": _sd(means, runs.frozen),
         "low": interval.low,
         "high": interval.high,
         "interval": interval.name,
+        "seeds_and_items": vars(both),
         "bootstrap": vars(resampled),
         "seeds": dict(zip(_seed_names(runs), means.tolist(), strict=True)),
         "n_items": int(complete.sum()),
@@ -110,6 +113,11 @@ def _summary(runs: Runs, metric: str) -> dict[str, Any]:
         "coverage": float(present.mean()),
         "per_class": _per_class(runs, x, present),
     }
+
+
+def _over_items(x: np.ndarray, groups: Sequence[str]) -> Interval:
+    """For new items, and new seeds if there are several, (seeds, items)."""
+    return one_run_interval(x[0], groups) if len(x) == 1 else seed_item_interval(x, groups)
 
 
 def _seed_names(runs: Runs) -> list[str]:
@@ -192,19 +200,24 @@ def _row(family: str, size: int, comparison: Comparison, p_holm: float | Absent)
 
 
 def by_level(runs: Runs, facet: str) -> list[dict[str, Any]]:
-    """A row a metric and level of the facet: mean over seeds and items, interval, n; sorted."""
+    """A row a metric and level of the facet, numbers by size, then words: mean, interval, n."""
     values = [facets.get(facet) for facets in runs.facets]
     levels = {value for value in values if value is not None}
     if not levels:
         names = sorted({name for facets in runs.facets for name in facets})
         raise InputError(f"items of {runs.name} have no facet {facet!r}; there are {names}")
-    numeric = all(isinstance(level, int | float) for level in levels)
-    ordered = sorted(levels, key=None if numeric else str)
+    ordered = sorted(levels, key=lambda level: (isinstance(level, str), level))  # words last
     return [
         _level(runs.take(np.array([value == level for value in values])), metric, level)
         for metric in runs.scores
         for level in ordered
     ]
+
+
+def _numbers_first(level: Any) -> tuple[bool, float, str]:
+    if isinstance(level, int | float):
+        return False, float(level), ""
+    return True, 0.0, str(level)
 
 
 def _level(runs: Runs, metric: str, level: Any) -> dict[str, Any]:
@@ -216,12 +229,7 @@ def _level(runs: Runs, metric: str, level: Any) -> dict[str, Any]:
         none = Absent(runs.absent[metric])
         return {**row, "mean": none, "low": none, "high": none, "interval": "none", "n_groups": 0}
     groups = [group for group, keep in zip(runs.groups, complete, strict=True) if keep]
-    one = len(x) == 1
-    interval = (
-        one_run_interval(x[0, complete], groups)
-        if one
-        else seed_item_interval(x[:, complete], groups)
-    )
+    interval = _over_items(x[:, complete], groups)
     return {
         **row,
         "mean": float(x[:, complete].mean()),
