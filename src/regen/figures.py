@@ -145,7 +145,7 @@ def draw(
         axes.set_xlabel(axis_label)
         axes.set_ylabel(f"{metric} (%)")
         axes.grid(axis="y", linewidth=0.4, alpha=0.4)
-        axes.legend(frameon=False, loc="lower right", fontsize=8)
+        figure.legend(frameon=False, loc="outside upper center", ncols=3, fontsize=8)
         path.parent.mkdir(parents=True, exist_ok=True)
         plain: dict[str, Any] = {"CreationDate": None, "Creator": None, "Producer": None}
         figure.savefig(f"{path}.pdf", metadata=plain)

@@ -1,5 +1,6 @@
 """The numbers of the text: every value that the statistics know, by a key, with its source."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,7 +96,7 @@ def _formatted(
 
 def _number(key: str, pattern: str, scale: int, found: Found) -> Number:
     printed = cell(pattern, found, scale=scale)
-    text = printed.text.replace("-", "−") if isinstance(found[0], float) else printed.text
+    text = re.sub(r"(?<!\w)-(?=\d)", "−", printed.text)  # a minus sign, where it is one
     return Number(key, text, found[0], printed.sources)
 
 

@@ -33,6 +33,12 @@ class Cell:
     measured: bool = False
     bold: bool = False
 
+    @property
+    def absent(self) -> str | None:
+        """Why the cell's value was not computed, None if it was."""
+        first = self.values[0] if self.values else None
+        return first.reason if isinstance(first, Absent) else None
+
 
 @dataclass(frozen=True)
 class Column:
@@ -78,6 +84,18 @@ class Table:
         with_numbers = [cell for row in self.rows for cell in row.cells if cell.values]
         if len({cell.measured for cell in with_numbers}) > 1:
             raise ValueError(f"table {self.name}: measured numbers stand in a table of their own")
+
+    @property
+    def absences(self) -> dict[str, str]:
+        """{reason: mark} of what was not computed: a cell prints "n/a" and the mark."""
+        every = (cell for row in self.rows for cell in row.cells)
+        reasons = dict.fromkeys(cell.absent for cell in every if cell.absent)
+        return {reason: chr(ord("a") + k) for k, reason in enumerate(reasons)}
+
+    @property
+    def footnotes(self) -> tuple[str, ...]:
+        """The notes, and the reasons for what was not computed."""
+        return (*self.notes, *(f"n/a ({mark}): {why}." for why, mark in self.absences.items()))
 
     @property
     def measured(self) -> bool:
@@ -126,8 +144,9 @@ class Table:
         text += line(c.title for c in self.columns)
         text += line("---:" if c.numeric else ":---" for c in self.columns)
         for row in self.rows:
-            text += line(f"**{c.text}**" if c.bold and c.text else c.text for c in row.cells)
-        return text + "".join(f"\n{note}\n" for note in self.notes)
+            shown = ((c, self._shown(c)) for c in row.cells)
+            text += line(f"**{words}**" if c.bold else words for c, words in shown)
+        return text + "".join(f"\n{note}\n" for note in self.footnotes)
 
     def to_latex(self) -> str:
         """A complete table environment (booktabs), labelled tab:<study>-<name>."""
@@ -147,13 +166,16 @@ class Table:
         for number, row in enumerate(self.rows):
             if number and row.block != self.rows[number - 1].block:
                 lines.append(r"    \midrule")
-            cells = (_latex_cell(cell) for cell in row.cells)
+            cells = (_latex_cell(cell, self._shown(cell)) for cell in row.cells)
             lines.append("    " + " & ".join(cells) + r" \\")
         lines += [r"    \bottomrule", r"  \end{tabular}"]
-        if self.notes:
-            notes = r"\\ ".join(escape(note) for note in self.notes)
+        if self.footnotes:
+            notes = r"\\ ".join(escape(note) for note in self.footnotes)
             lines.append(rf"  \par\smallskip\parbox{{\linewidth}}{{\footnotesize {notes}}}")
         return "\n".join([*lines, r"\end{table}"]) + "\n"
+
+    def _shown(self, cell: Cell) -> str:
+        return f"n/a ({self.absences[cell.absent]})" if cell.absent else cell.text
 
 
 LATEX = {
@@ -185,8 +207,8 @@ def escape(text: str) -> str:
     return "".join(LATEX.get(character, character) for character in text)
 
 
-def _latex_cell(cell: Cell) -> str:
-    text = escape(cell.text)
+def _latex_cell(cell: Cell, words: str) -> str:
+    text = escape(words)
     # A star is set as a superscript that takes no room, so that the numbers stay aligned.
     body = text.rstrip("*")
     stars = len(text) - len(body)
