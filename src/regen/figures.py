@@ -61,7 +61,7 @@ def figures(
             name: points(facets, name, figure["facet"], figure["metric"])
             for name in figure["variants"]
         }
-        labels = {name: label(variants[name]) for name in lines}
+        labels = legend({name: variants[name] for name in lines})
         draw(lines, labels, figure["metric"], figure["label"], out / figure["name"])
         write_json(
             out / f"{figure['name']}.json",
@@ -153,12 +153,21 @@ def draw(
         pyplot.close(figure)
 
 
-def label(variant: Mapping[str, Any]) -> str:
-    """A variant in the legend: its model and what was done to it."""
-    parts = [variant["model"]]
-    if variant["method"] != "none":
-        parts.append(variant["method"])
-    return " + ".join(parts)
+def legend(variants: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """What tells the lines apart: model, method and prompt, without what all of them share."""
+    differing = [
+        key
+        for key in ("model", "method", "prompt")
+        if len({str(variant[key]) for variant in variants.values()}) > 1
+    ]
+    return {
+        name: ", ".join(plain(key, variant[key]) for key in differing) or name
+        for name, variant in variants.items()
+    }
+
+
+def plain(key: str, value: str) -> str:
+    return f"no {'fine-tuning' if key == 'method' else key}" if value == "none" else value
 
 
 def _is_number(value: Any) -> bool:

@@ -74,4 +74,4 @@ def _printed(pattern: str, values: tuple[Value, ...], scale: float) -> str:
             return text.rstrip(" ±([,")
         scaled = value * scale if isinstance(value, float) else value
         text += ("{" + place).format(scaled)
-    return text
+    return text.replace("-", "−") if all(isinstance(v, float | int) for v in values) else text

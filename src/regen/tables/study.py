@@ -173,14 +173,15 @@ def per_seed_table(read: Statistics, study: str) -> Table:
     return Table(
         name="per-seed",
         study=study,
-        caption="McNemar's test for each pair of runs: about these checkpoints, not the methods.",
+        caption="McNemar's test for each pair of runs, with the items that both, only one, or neither "
+        "answers correctly. It is about these checkpoints, not the methods.",
         columns=(
             Column("comparison", "Comparison", numeric=False),
             Column("seeds", "Seeds", numeric=False),
-            Column("both_right", "Both right"),
-            Column("a_only", "First only"),
-            Column("b_only", "Second only"),
-            Column("both_wrong", "Both wrong"),
+            Column("both_right", "Both"),
+            Column("a_only", "First"),
+            Column("b_only", "Second"),
+            Column("both_wrong", "Neither"),
             Column("exact_p", "exact p"),
             Column("mid_p", "mid-p"),
             Column("g", "Cohen's g"),
