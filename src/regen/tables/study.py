@@ -173,8 +173,8 @@ def per_seed_table(read: Statistics, study: str) -> Table:
     return Table(
         name="per-seed",
         study=study,
-        caption="McNemar's test for each pair of runs, with the items that both, only one, or neither "
-        "answers correctly. It is about these checkpoints, not the methods.",
+        caption="McNemar's test for each pair of runs, with the items that both, only one, or "
+        "neither answers correctly. It is about these checkpoints, not the methods.",
         columns=(
             Column("comparison", "Comparison", numeric=False),
             Column("seeds", "Seeds", numeric=False),
