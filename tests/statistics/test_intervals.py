@@ -12,7 +12,12 @@ from statsmodels.stats.power import TTestPower
 from statsmodels.stats.proportion import proportion_confint
 
 from regen.files import Absent
-from regen.statistics.bootstrap import bootstrap_mean, exact_distribution, resampled_means
+from regen.statistics.bootstrap import (
+    bootstrap_mean,
+    bootstrap_p,
+    exact_distribution,
+    resampled_means,
+)
 from regen.statistics.families import holm
 from regen.statistics.intervals import (
     clopper_pearson,
@@ -176,6 +181,32 @@ def test_exact_bootstrap_enumerates_all_resamples(values: list[float], shift: fl
     for at in np.unique(brute.round(6)):
         share = (brute <= at + 1e-5).mean()
         assert cumulated[np.searchsorted(means, at + 1e-5) - 1] == pytest.approx(share, abs=1e-9)
+
+
+def test_bootstrap_p_by_enumeration_and_by_drawing() -> None:
+    d = np.array([1.0, 0.0, 1.0, 0.0, -1.0, 1.0])
+    means = np.array([np.mean(resample) for resample in product(d, repeat=6)])
+    share = (np.abs(means - d.mean()) >= d.mean() - 1e-9).mean()
+    assert bootstrap_p(d) == pytest.approx(share)
+    assert bootstrap_p(-d) == pytest.approx(share)
+    rng = np.random.default_rng(8)
+    real = rng.normal(0.3, 1, 25)
+    drawn = real[rng.integers(0, 25, (100_000, 25))].mean(1)
+    share = (np.abs(drawn - real.mean()) >= real.mean()).mean()
+    assert bootstrap_p(real) == pytest.approx(share, abs=0.02)
+    assert bootstrap_p(np.zeros(4)) == 1
+    assert bootstrap_p(np.ones(4)) == stats.binomtest(4, 4).pvalue
+
+
+@given(st.integers(1, 60), st.integers(0, 59))
+def test_intervals_rise_with_the_count_and_exact_is_the_wider(n: int, k: int) -> None:
+    k = min(k, n - 1)
+    for interval in (wilson, clopper_pearson):
+        one, more = interval(k, n), interval(k + 1, n)
+        assert one.low <= k / n <= one.high
+        assert one.low < more.low and one.high < more.high
+    narrow, wide = clopper_pearson(k, n, 0.9), clopper_pearson(k, n, 0.99)
+    assert wide.low <= narrow.low and narrow.high <= wide.high
 
 
 def test_values_on_no_grid_are_drawn() -> None:

@@ -83,3 +83,17 @@ def test_contingency_counts_each_cell() -> None:
 def test_words_for_g_are_cohens() -> None:
     words = [size_of_g(g) for g in (0.04, 0.05, 0.149, 0.15, 0.25, 0.5)]
     assert words == ["negligible", "small", "small", "medium", "large", "large"]
+
+
+@given(st.integers(0, 30), st.integers(0, 30))
+def test_p_falls_as_the_split_becomes_uneven(b: int, more: int) -> None:
+    c = b + more
+    for test in ("exact", "mid-p", "asymptotic", "asymptotic, corrected"):
+        assert mcnemar((0, b, c + 1, 0), test).p <= mcnemar((0, b + 1, c, 0), test).p + 1e-12
+    found = mcnemar((0, b, c, 0))
+    assert found.smallest_p <= found.exact_p and found.mid_p <= found.exact_p
+
+
+def test_the_tests_agree_where_there_are_many_pairs() -> None:
+    p = [mcnemar((0, 5200, 5000, 0), t).p for t in ("exact", "mid-p", "asymptotic")]
+    assert p == pytest.approx([p[1]] * 3, rel=0.03)

@@ -92,6 +92,40 @@ def test_variance_without_truncation_is_the_one_shot_estimate() -> None:
     assert v.total == pytest.approx(own["a"] + own["b"] - 2 * shared)
 
 
+def test_degrees_of_freedom_by_loops() -> None:
+    rng = np.random.default_rng(7)
+    skill = rng.normal(0, 1, 40)
+    a = rng.normal(0.0, 1, (3, 40)) + skill + rng.normal(0, 0.3, (3, 1))
+    b = rng.normal(0.0, 1, (5, 40)) + rng.normal(0, 0.3, (5, 1))
+    v_r, v_x, spread = 0.0, 0.0, 0.0
+    for x in (a, b):
+        s, n = x.shape
+        own = np.var([row.mean() for row in x], ddof=1) / s
+        rest = sum(
+            (x[i, k] - x[i].mean() - x[:, k].mean() + x.mean()) ** 2
+            for i in range(s)
+            for k in range(n)
+        )
+        v_x += rest / ((s - 1) * (n - 1)) / (s * n)
+        v_r += own
+        spread += own**2 / (s - 1)
+    items = np.var(a.mean(0) - b.mean(0), ddof=1) / 40 - v_x
+    nu = v_r**2 / spread
+    df = nu * (1 + items / ((1 + 2 / nu) * v_r)) ** 2
+    found = method_test(a, b)
+    assert items > 0 and df < 39
+    assert found.df == pytest.approx(df)
+    assert found.se**2 == pytest.approx(v_r + items)
+
+
+def test_df_never_exceed_those_of_the_items() -> None:
+    rng = np.random.default_rng(3)
+    common = rng.normal(0, 5, 30)
+    a = common + rng.normal(0, 0.1, (4, 30))
+    found = method_test(a, -a + rng.normal(0, 0.1, (4, 30)))
+    assert found.df == 29
+
+
 def test_bonett_price_by_hand_for_a_frozen_side() -> None:
     a, b = np.ones((1, 10)), np.array([[0.0, 0, 0, 1, 1, 1, 1, 1, 1, 1]])
     d = np.concatenate([(a - b)[0], [1, -1]])

@@ -38,6 +38,7 @@ SIZES = (1, 3, 5, 7, 9)
 """Group sizes, in turn."""
 VALUES_AT_ONCE = 4_000_000
 LEVEL = 0.05
+T_TEST = "seed-by-item t test"
 MCNEMAR: tuple[TestName, ...] = ("auto", "exact", "mid-p", "asymptotic", "asymptotic, corrected")
 
 Array = np.ndarray
@@ -82,10 +83,12 @@ def simulation(*, grid: dict[str, Any], out: Path) -> None:
     coverage: list[dict[str, Any]] = []
     for cell in cells(grid):
         reps = grid["replications"]
-        errors += [
-            {**vars(cell), "test": name, "right": right, "error": share, "replications": reps}
-            for (name, right), share in error_rates(cell, reps, rng).items()
-        ]
+        for (name, right), share in error_rates(cell, reps, rng).items():
+            row = {**vars(cell), "replications": reps}
+            errors.append({**row, "test": name, "right": right, "error": share})
+            if (name, right) == (T_TEST, "yes"):  # its interval holds 0 where it does not reject
+                of = "the difference, new seeds and items"
+                coverage.append({**row, "interval": name, "of": of, "coverage": 1 - share})
         if cell.design == "both":
             reps = grid["interval_replications"]
             coverage += [
@@ -170,9 +173,7 @@ def _p_values(cell: Cell, d: Draw) -> dict[tuple[str, str], Array]:
     paired, frozen = cell.design == "paired seeds", cell.design == "B frozen"
     found: dict[tuple[str, str], Array] = {}
     verdict = "yes" if cell.seeds_a > 1 or cell.seed_sd == 0 else "only of the checkpoint"
-    found["seed-by-item t test", verdict] = _t_test(
-        grouped_a, grouped_b, paired, frozen, cell.items
-    )
+    found[T_TEST, verdict] = _t_test(grouped_a, grouped_b, paired, frozen, cell.items)
     if cell.grouped:
         found["the same, groups ignored", "no"] = _t_test(d.a, d.b, paired, frozen, cell.items)
     if cell.seeds_a == 1 and not cell.grouped:
