@@ -1,5 +1,7 @@
 """The command line. The rules call the same commands that a person types."""
 
+import errno
+import os
 import sys
 from collections import Counter
 from dataclasses import replace
@@ -57,6 +59,7 @@ RunName = Annotated[
 SplitName = Annotated[str, typer.Option("--split", help="train, dev or test.")]
 
 SCRATCH = "results/scratch"
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
 
 
 def load(configfiles: list[Path], changes: list[str] | None = None) -> Config:
@@ -84,6 +87,14 @@ def make(
     digests = Digests()
     try:
         verdict = run(job, digests, force=force)
+    except Exception as error:
+        full = os.strerror(errno.ENOSPC)  # writers in C report it as words, not as a number
+        if getattr(error, "errno", None) in DISK_ERRORS or full in str(error):
+            reason = getattr(error, "strerror", None) or full
+            raise InputError(
+                f"{job.out}: {reason}; make room and run it again (what was finished is kept)"
+            ) from None
+        raise
     finally:
         digests.save()
     typer.echo(f"{verdict} {job.out}")
