@@ -7,7 +7,7 @@ phrasings are held out, so that how well it does on a new question depends on ho
 import math
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,13 +51,17 @@ PRETRAINING: dict[str, int | float] = {
     "learning_rate": 2e-3,
     "warmup_fraction": 0.1,
     "plain_fraction": 0.5,
+    "contrary_share": 0.1,
+    "other_share": 0.1,
     "items": 0,
 }
 """AdamW with warm-up and cosine decay.
 
-plain_fraction: share of the steps, at the start, that ask only questions whose answer words belong
-    to one family. Where the same letters answer opposite questions, the mean answer says nothing
-    about the sound, and a network that does not hear yet learns nothing from them.
+plain_fraction: share of the steps, at the start, that ask only questions about the target whose
+    answer words belong to one family. A network that does not hear yet learns nothing from
+    questions that it also cannot tell apart (measured: all at once, it stays at chance).
+contrary_share: later, of questions whose answer words mean the opposite in another family (options
+    swapped, negations); other_share: of questions about something else than the target
 items: the first so many training items, 0 for all
 """
 
@@ -210,9 +214,11 @@ def pretrain(
     optimizer = torch.optim.AdamW(trained, lr=course["learning_rate"], weight_decay=0.01)
     warmup = round(course["warmup_fraction"] * steps)
     schedule = get_cosine_schedule_with_warmup(optimizer, warmup, steps)
+    contrary, other = course["contrary_share"], course["other_share"]
+    shares = {"direct": 1 - contrary - other, "contrary": contrary, "other": other}
     first = round(course["plain_fraction"] * steps)
-    plain = questions(items, unambiguous(phrasings) or phrasings, seed)
-    mixture = questions(items, phrasings, seed + 1)
+    plain = questions(items, unambiguous(phrasings) or phrasings, {"direct": 1.0}, seed)
+    mixture = questions(items, phrasings, shares, seed + 1)
     log = []
     network.train()
     for step in track(range(1, steps + 1), steps, "pretraining"):
@@ -233,23 +239,43 @@ def pretrain(
 
 
 def questions(
-    items: Sequence[Item], phrasings: Sequence[Phrasing], seed: int
+    items: Sequence[Item], phrasings: Sequence[Phrasing], shares: Mapping[str, float], seed: int
 ) -> Iterator[tuple[Prompt, str]]:
     """Endless (question, answer): items in a new order every epoch, each with a random phrasing.
 
-    Families have equal shares, however many phrasings they have.
+    shares: of the parts of the mixture (see `parts`); within one, families have equal shares.
     """
     generator = np.random.default_rng(seed)
-    families: dict[str, list[Phrasing]] = defaultdict(list)
-    for phrasing in phrasings:
-        families[phrasing.family].append(phrasing)
-    names = list(families)
+    mixture = parts(phrasings)
+    names = [name for name in shares if mixture[name]]
+    weights = np.array([shares[name] for name in names])
     while True:
         for number in generator.permutation(len(items)).tolist():
-            family = families[names[generator.integers(len(names))]]
+            families = mixture[names[generator.choice(len(names), p=weights / weights.sum())]]
+            family = families[generator.integers(len(families))]
             phrasing = family[generator.integers(len(family))]
             audio = (Path(items[number].inputs["audio"]),)
             yield Prompt(text=phrasing.template, audio=audio), phrasing.answer(items[number])
+
+
+def parts(phrasings: Sequence[Phrasing]) -> dict[str, list[list[Phrasing]]]:
+    """Families in three parts: direct and contrary questions about the target, and other ones.
+
+    A family is contrary if an earlier one answers the other way round with the same words.
+    """
+    families: dict[str, list[Phrasing]] = defaultdict(list)
+    for phrasing in phrasings:
+        families[phrasing.family].append(phrasing)
+    found: dict[str, list[list[Phrasing]]] = {"direct": [], "contrary": [], "other": []}
+    meanings: dict[str, str] = {}
+    for family in families.values():
+        if family[0].about is not None:
+            found["other"].append(family)
+            continue
+        said = [(word, truth) for truth, word in family[0].answers.items()]
+        contrary = any(meanings.setdefault(word, truth) != truth for word, truth in said)
+        found["contrary" if contrary else "direct"].append(family)
+    return found
 
 
 def unambiguous(phrasings: Sequence[Phrasing]) -> list[Phrasing]:
