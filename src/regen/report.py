@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
-from rich.markdown import Markdown
 from rich.table import Table
+from rich.text import Text
 
 from regen.chain import STAGES, Chain
 from regen.provenance import RUN
@@ -14,10 +14,10 @@ from regen.provenance import RUN
 def report(chain: Chain) -> RenderableType:
     """The end of a run, for a terminal. Stages that were not run here say nothing."""
     parts: list[RenderableType] = []
-    for study in chain.config.studies:
-        for job in chain.of_stage("tables", study):
-            for file in sorted(Path(job.out).glob("*.md")):
-                parts.append(Markdown(file.read_text(encoding="utf-8")))
+    for job in chain.of_stage("tables"):
+        file = Path(job.out, "comparison.md")
+        if file.exists():
+            parts.append(Text(file.read_text(encoding="utf-8"), no_wrap=True, overflow="ignore"))
     parts.append(stage_times(chain))
     pdf = Path(chain.results) / "paper" / "main.pdf"
     parts.append(f"the paper: {pdf}" if pdf.exists() else f"{pdf} was not made")
@@ -47,4 +47,4 @@ def seconds_of(folder: str) -> float | None:
 
 
 def show(chain: Chain) -> None:
-    Console().print(report(chain))
+    Console().print(report(chain), crop=False)
