@@ -166,6 +166,18 @@ def test_bootstrap_agrees_with_scipy(method: str, distinct: int, how: str) -> No
     assert (ours.low, ours.high) == pytest.approx((oracle.low, oracle.high), abs=tolerance)
 
 
+def test_bca_leans_to_the_long_tail_as_scipys_does() -> None:
+    x = np.array([0.0] * 20 + [0.2] * 6 + [0.6] * 2 + [1.0] * 2)
+    ours = bootstrap_mean(x)
+    oracle = stats.bootstrap(
+        (x,), np.mean, n_resamples=100_000, method="BCa", rng=np.random.default_rng(1)
+    ).confidence_interval
+    plain = bootstrap_mean(x, method="percentile")
+    assert ours.low > plain.low and ours.high > plain.high
+    # Means move in steps of 0.2 / 30; the quantiles may fall on either side of one.
+    assert (ours.low, ours.high) == pytest.approx((oracle.low, oracle.high), abs=0.0068)
+
+
 @given(
     st.lists(st.sampled_from([0.0, 0.2, 0.4, 0.6000000001, 1.0]), min_size=2, max_size=5),
     st.floats(-3, 3),

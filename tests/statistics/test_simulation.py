@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from regen.files import read_json
 from regen.statistics.methods import Sides, method_test
@@ -47,6 +48,8 @@ def test_simulated_answers_have_the_accuracy_and_spread_asked_for() -> None:
     assert d.a.mean() == pytest.approx(0.8, abs=0.01)
     assert d.accuracy_of_seeds.std() == pytest.approx(0.04, abs=0.004)
     assert d.accuracy_on_items.mean() == pytest.approx(0.8, abs=0.01)
+    noisy = draw(Cell(200, 4, 4, 0.12, False, 0.8, "both"), 800, np.random.default_rng(0))
+    assert (noisy.a.mean(), noisy.b.mean()) == pytest.approx((0.8, 0.8), abs=0.01)
     grouped = np.add.reduceat(d.a[:, 0], d.starts, axis=1)
     sizes = np.diff(np.append(d.starts, 200))
     # Items of a group agree more often than by chance: group means vary more than binomially.
@@ -71,6 +74,13 @@ def test_p_values_are_those_of_the_method_test() -> None:
                 sides=Sides(frozen_b=frozen),
             )
             assert p[r] == pytest.approx(oracle.p)
+
+
+def test_the_test_over_seeds_alone_is_welchs() -> None:
+    cell = Cell(80, 4, 4, 0.05, False, 0.8, "both")
+    d = draw(cell, 50, np.random.default_rng(6))
+    oracle = stats.ttest_ind(d.a.mean(2), d.b.mean(2), axis=1, equal_var=False)
+    assert _p_values(cell, d)["t test over seeds alone", "no"] == pytest.approx(oracle.pvalue)
 
 
 def test_the_right_test_holds_its_level_and_the_others_do_not() -> None:

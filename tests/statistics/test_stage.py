@@ -72,7 +72,7 @@ def test_means_and_intervals_of_each_variant(study: dict) -> None:
     wilson = proportion_confint(study["base"].sum(), N, method="wilson")
     assert (base["low"], base["high"]) == pytest.approx(wilson)
     assert base["sd"] == {"absent": "a frozen model has no seeds"}
-    assert base["interval"] == "Wilson"
+    assert base["interval"] == "Wilson" and base["binary"] is True
     speech = study["lora"][:, 1::2].mean(1)
     assert lora["per_class"]["SPEECH"] == pytest.approx(
         {"mean": speech.mean(), "sd": speech.std(ddof=1), "n": N // 2}
@@ -113,6 +113,31 @@ def test_holm_is_taken_within_a_family(study: dict, tmp_path: Path) -> None:
     assert apart["p_holm"] == apart["p"] == pytest.approx(first["p"])
 
 
+def test_the_verdict_is_taken_at_the_adjusted_p(study: dict, tmp_path: Path) -> None:
+    close = study["base"].copy()
+    close[np.flatnonzero(close == 0)[:6]] = 1  # six wins, no loss: exact p = 0.03125
+    study["paths"].append(write_run(tmp_path, "close", None, close))
+    pairs = [["close", "base"], ["base", "close"]]
+    family = {"family": "main", "metric": "accuracy"}
+    variants = {"base": {}, "lora": {}, "close": {}}
+    alone = run(study, variants=variants, comparisons=[{**family, "pairs": pairs[:1]}])
+    assert alone["comparisons"][0]["verdict"].startswith("close scores higher than base (+15.0")
+    twice = run(study, variants=variants, comparisons=[{**family, "pairs": pairs}])["comparisons"]
+    assert [row["p_holm"] for row in twice] == [0.0625, 0.0625]
+    assert all(row["verdict"].startswith("No difference between") for row in twice)
+
+
+def test_groups_must_be_the_same_on_all_sides(study: dict, tmp_path: Path) -> None:
+    again = write_run(tmp_path, "lora", 7, study["lora"][2], group_size=2)
+    with pytest.raises(InputError, match=r"item 'clip-01' has another group"):
+        run(study)
+    write_run(tmp_path, "lora", 7, study["lora"][2])
+    assert again == study["paths"][2]
+    write_run(tmp_path, "base", None, study["base"], group_size=2)
+    with pytest.raises(InputError, match="give items different groups"):
+        run(study)
+
+
 def test_facets_have_numeric_levels_in_order(study: dict) -> None:
     rows = run(study)["facets"]["base"]["snr_db"]
     assert [row["level"] for row in rows] == [-5, 0, 5, 10]
@@ -120,6 +145,24 @@ def test_facets_have_numeric_levels_in_order(study: dict) -> None:
     wilson = proportion_confint(right.sum(), right.size, method="wilson")
     assert rows[0]["mean"] == pytest.approx(right.mean())
     assert (rows[0]["low"], rows[0]["high"]) == pytest.approx(wilson)
+
+
+def test_real_valued_metrics_have_no_mcnemar(study: dict) -> None:
+    for path in study["paths"]:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for i, row in enumerate(rows):
+            row["metrics"] = {"f1": 0.3 * row["metrics"]["accuracy"] + i / 100}
+            row["target"] = f"answer {i}"
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    family = {"family": "f", "metric": "f1", "pairs": [["lora", "base"]]}
+    found = run(study, comparisons=[family])
+    (row,) = found["comparisons"]
+    assert "not right or wrong" in row["per_seed"]["absent"]
+    assert row["estimate"] == pytest.approx(0.3 * (study["lora"].mean() - study["base"].mean()))
+    assert "points" not in row["verdict"]
+    base = found["variants"]["base"]["f1"]
+    assert base["binary"] is False and base["interval"] == "t over items"
+    assert base["per_class"] == {"absent": "targets are not classes"}
 
 
 def test_levels_that_are_words_come_after_numbers(study: dict) -> None:
