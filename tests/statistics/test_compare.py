@@ -181,6 +181,7 @@ def test_samples_of_an_item_are_averaged(tmp_path: Path) -> None:
     [
         ("x.json", '{"predictions": [1]}', "has no 'predictions' and 'ground_truth'"),
         ("x.json", '{"predictions": [1], "ground_truth": []}', "1 predictions for 0"),
+        ("x.json", '{"predictions": {"a": 1}, "ground_truth": {"a": 1}}', "must be lists"),
         ("x.jsonl", '{"text": 1}\n', "none of the known kinds"),
         ("x.jsonl", "", "holds no predictions"),
         ("x.jsonl", '{"doc_id": 1}\n', "holds no score"),

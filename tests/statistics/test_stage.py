@@ -206,6 +206,17 @@ def test_an_absent_metric_stays_absent_with_its_reason(study: dict, tmp_path: Pa
     assert "base" in found["metrics"] and "accuracy" not in found["metrics"]["base"]
 
 
+def test_a_number_that_is_none_counts_as_absent(study: dict) -> None:
+    path = study["paths"][-1]
+    path.write_text(path.read_text().replace('"accuracy": 1.0', '"accuracy": NaN'))
+    row = run(study)["variants"]["base"]["accuracy"]
+    assert row["mean"] == 0 and row["n_items"] == (study["base"] == 0).sum()
+    path.write_text(path.read_text().replace('"accuracy": 0.0', '"accuracy": {}'))
+    found = run(study)
+    assert found["variants"]["base"]["accuracy"]["mean"] == {"absent": "not a finite number"}
+    assert "not a finite number" in found["comparisons"][0]["p"]["absent"]
+
+
 def test_items_of_one_side_only_are_named(study: dict) -> None:
     path = study["paths"][-1]
     path.write_text("".join(path.read_text().splitlines(keepends=True)[1:]))

@@ -131,6 +131,8 @@ def _from_lists(path: Path) -> list[Row]:
     if not isinstance(content, dict) or not {"predictions", "ground_truth"} <= content.keys():
         raise InputError(f"{path}: has no 'predictions' and 'ground_truth'; give such an object")
     guesses, targets = content["predictions"], content["ground_truth"]
+    if not isinstance(guesses, list) or not isinstance(targets, list):
+        raise InputError(f"{path}: 'predictions' and 'ground_truth' must be lists; export them so")
     if len(guesses) != len(targets):
         raise InputError(f"{path}: {len(guesses)} predictions for {len(targets)} true answers")
     groups = content.get("groups", [str(i) for i in range(len(targets))])

@@ -1,5 +1,6 @@
 """Scored runs of a variant as arrays: one row a seed, one column an item."""
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -142,9 +143,13 @@ def join_runs(variant: str, runs: dict[int | None, tuple[Path, dict[str, Row]]])
 
 def _number(value: Any, reasons: Counter[str]) -> float:
     if isinstance(value, bool | int | float):
-        return float(value)
-    reasons[value["absent"] if isinstance(value, dict) else "not scored"] += 1
-    return float("nan")
+        if math.isfinite(value):
+            return float(value)
+        reason = "not a finite number"
+    else:
+        reason = value.get("absent", "not scored") if isinstance(value, dict) else "not scored"
+    reasons[reason] += 1
+    return math.nan
 
 
 def check_same_items(
@@ -159,7 +164,7 @@ def check_same_items(
             more = f" and {len(only) - 5} more" if len(only) > 5 else ""
             raise InputError(
                 f"{lacks} lacks {len(only)} item(s) that {has} has: {shown}{more}; "
-                "compare runs on the same items, or ask for those that both have"
+                "compare runs on the same items, or take those that both have (--intersect)"
             )
 
 
