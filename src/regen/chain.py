@@ -92,7 +92,7 @@ class Chain:
             inputs={"requirements": Input("data/sources.txt")},
             params={"packages": self.config.datasets[dataset].sources},
             outputs=("packages.json",),
-            folders=("archives",),
+            beside=("archives",),
         )
 
     def _data(self, dataset: str) -> Job:
@@ -105,7 +105,7 @@ class Chain:
             inputs={"sources": Input("archives", f"data/sources/{dataset}")},
             params=data.model_dump(exclude={"builder", "sources"}),
             outputs=("train.jsonl", "dev.jsonl", "test.jsonl", "card.json"),
-            folders=("clips",),
+            beside=("clips",),
         )
 
     def _model(self, name: str) -> Job:
@@ -118,6 +118,14 @@ class Chain:
             inputs={"data": Input(None, f"data/{model.dataset}")},
             params=model.model_dump(exclude={"builder", "dataset"}),
             outputs=("config.json", "model.safetensors"),
+            beside=(
+                "chat_template.jinja",
+                "generation_config.json",
+                "pretraining.jsonl",
+                "processor_config.json",
+                "tokenizer.json",
+                "tokenizer_config.json",
+            ),
             measured=("timing.json",),
             code=(benchmark_module(model.benchmark),),
         )

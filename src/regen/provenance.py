@@ -66,9 +66,9 @@ class Job:
 
     function is "module:name"; it is called with the inputs' paths, the parameters and `out` as
     keyword arguments. `wildcards` are the job's address. `code` names modules that the function
-    reaches by name only (a benchmark). `outputs` are the files it promises, in the folder, and
-    `folders` those that it fills with files which the configuration cannot foresee. `measured` are
-    outputs that vary from run to run and are left out of the content id.
+    reaches by name only (a benchmark). `outputs` are the files that it promises to Snakemake, in
+    the folder; `beside` are files and folders that come with them. `measured` are outputs that
+    vary from run to run and are left out of the content id.
     """
 
     stage: str
@@ -78,7 +78,7 @@ class Job:
     inputs: Inputs = field(default_factory=dict)
     params: Mapping[str, Any] = field(default_factory=dict)
     outputs: tuple[str, ...] = ()
-    folders: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     measured: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
 

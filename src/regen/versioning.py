@@ -68,7 +68,7 @@ def describe(name: str, jobs: list[Job]) -> dict[str, Any]:
     outs: list[Any] = []
     for job in jobs:
         push = {} if job.stage not in NOT_RECORDED else {"push": False}
-        for output in (*job.outputs, *job.folders):
+        for output in (*job.outputs, *job.beside):
             outs.append({f"{job.out}/{output}": {"persist": True, **push}})
         for output in (*job.measured, CONTENT_ID):
             outs.append({f"{job.out}/{output}": {"cache": False, "persist": True}})

@@ -1,0 +1,251 @@
+"""Staleness by content on the smoke paper, with real Snakemake and DVC, in temporary clones.
+
+The project is cloned once, its smoke scale made the default, and its paper built once; each test
+copies that folder. Dry runs say what would run (the plan).
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import yaml
+
+from regen.config import read
+
+pytestmark = pytest.mark.slow
+
+BIN = Path(sys.executable).parent
+ALL = {"fetch_sources", "build_data", "build_model", "train", "predict", "score", "analyze"}
+END = {"tabulate", "plot", "compile_paper"}
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A clone of the project in a folder of its own."""
+
+    path: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The clone's own package comes first, whichever is installed."""
+        path, source = f"{BIN}:{os.environ['PATH']}", str(self.path / "src")
+        kept = {k: v for k, v in os.environ.items() if k != "DVC_STAGE"}
+        return {**kept, "PATH": path, "PYTHONPATH": source}
+
+    def sh(self, command: str, check: bool = True) -> str:
+        """Run a command line in the clone; its output, both streams."""
+        done = subprocess.run(
+            command, shell=True, cwd=self.path, env=self.environment, text=True, capture_output=True
+        )
+        if check and done.returncode != 0:
+            raise AssertionError(f"{command}\n{done.stdout}\n{done.stderr}")
+        return done.stdout + done.stderr
+
+    def plan(self) -> tuple[set[str], set[str]]:
+        """(rules that `snakemake` would run, stages that are stale by themselves)."""
+        output = self.sh("snakemake -n")
+        rules = set(re.findall(r"^(?:local)?rule (\w+):", output, re.M)) - {"paper"}
+        states = json.loads(self.sh("regen status --json"))
+        stale = {
+            s["stage"] for s in states if s["state"] not in ("fresh", "fresh, not here", "waits")
+        }
+        return rules, stale
+
+    def edit(self, file: str, old: str, new: str) -> None:
+        """Change a text and date the file back, so that no time gives the change away."""
+        path = self.path / file
+        text = path.read_text()
+        assert old in text, (file, old)
+        path.unlink()
+        path.write_text(text.replace(old, new, 1))
+        os.utime(path, (10**9, 10**9))
+
+    def bytes_of(self, pattern: str) -> dict[str, bytes]:
+        """{file: bytes} of what identity is asked for."""
+        measured = {"run.json", "timing.json"}
+        files = (p for p in self.path.glob(pattern) if p.is_file() and p.name not in measured)
+        return {str(p.relative_to(self.path)): p.read_bytes() for p in files}
+
+
+@pytest.fixture(scope="session")
+def built(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Clone:
+    """The smoke paper, built in a clone, committed to git and to a DVC remote."""
+    root = tmp_path_factory.mktemp("smoke")
+    clone = Clone(root / "project")
+    files = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=project, capture_output=True, text=True, check=True,
+    ).stdout.split("\0")  # fmt: skip
+    for file in filter(None, files):
+        if (project / file).is_file() and not file.startswith("results/"):
+            (clone.path / file).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(project / file, clone.path / file)
+    merged = read([project / "config.yaml", project / "config" / "smoke.yaml"])
+    (clone.path / "config.yaml").write_text(yaml.safe_dump(merged, sort_keys=False))
+    sources = project / "data" / "sources" / "speech-smoke"
+    if (sources / "manifest.json").exists():  # fetched already: spare the registry
+        shutil.copytree(sources, clone.path / "data" / "sources" / "speech-smoke")
+    (clone.path / "dvc.lock").unlink(missing_ok=True)
+    ignore = clone.path / ".gitignore"
+    kept = [line for line in ignore.read_text().splitlines() if "smoke" not in line]
+    ignore.write_text("\n".join(kept) + "\n")
+    clone.sh("git init -q -b main && git config user.name t && git config user.email t@t.invalid")
+    clone.sh("regen dvc && git add -A && git commit -qm start")
+    clone.sh("snakemake paper")
+    clone.sh(f"dvc remote add -q -d elsewhere {root / 'remote'}")
+    clone.sh("git add -A && git commit -qm built")
+    return clone
+
+
+@pytest.fixture
+def clone(built: Clone, tmp_path: Path) -> Clone:
+    """A copy of the built project, to be spoiled."""
+    subprocess.run(["cp", "-a", built.path, tmp_path / "project"], check=True)
+    return Clone(tmp_path / "project")
+
+
+def forget(clone: Clone) -> None:
+    """What a fresh clone lacks."""
+    shutil.rmtree(clone.path / ".snakemake")
+    shutil.rmtree(clone.path / ".regen")
+
+
+def test_settled_after_a_run(clone: Clone) -> None:
+    assert clone.plan() == (set(), set())
+    assert "fresh" in clone.sh("regen status")
+    assert json.loads(clone.sh("dvc status --json")) == {}
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+def test_p1_touch_runs_nothing(clone: Clone, remembers: bool) -> None:
+    if not remembers:
+        forget(clone)
+    clone.sh(
+        "find data models results src paper rules config.yaml Snakefile -type f -exec touch {} +"
+    )
+    assert clone.plan() == (set(), set())
+
+
+def test_p2_dvc_checkout_runs_nothing(clone: Clone) -> None:
+    clone.sh(
+        "rm data/speech-smoke/*.jsonl results/smoke/speech/predictions/lora/seed-42/test/*.jsonl"
+    )
+    clone.sh("dvc checkout -q")
+    assert clone.plan() == (set(), set())
+
+
+def test_p3_a_fresh_clone_with_everything_pulled_runs_nothing(built: Clone, tmp_path: Path) -> None:
+    built.sh("dvc push -q")
+    fresh = Clone(tmp_path / "fresh")
+    built.sh(f"git clone -q . {fresh.path}")
+    # The remote that others push to leaves data and weights out; here they come from the cache.
+    fresh.sh(f"dvc cache dir --local {built.path / '.dvc/cache'} && dvc checkout -q")
+    assert fresh.plan() == (set(), set())
+
+
+def test_p3_with_predictions_only_statistics_and_later_run(built: Clone, tmp_path: Path) -> None:
+    fresh = Clone(tmp_path / "fresh")
+    built.sh("dvc push -q")
+    built.sh(f"git clone -q . {fresh.path}")
+    fresh.sh("dvc pull -q prediction-speech scoring-speech")
+    rules, _ = fresh.plan()
+    assert rules == {"analyze", *END}
+    fresh.sh("snakemake paper")
+    pattern = "results/smoke/speech/statistics/*"
+    assert fresh.bytes_of(pattern) == built.bytes_of(pattern)
+    assert fresh.bytes_of("results/smoke/paper/main.pdf") == built.bytes_of(
+        "results/smoke/paper/main.pdf"
+    )
+
+
+@pytest.mark.parametrize("remembers", [True, False])
+@pytest.mark.parametrize(
+    ("file", "old", "new", "roots", "rules"),
+    [
+        ("config.yaml", "seed: 7", "seed: 8", {"data"}, ALL - {"fetch_sources"} | END),
+        ("src/regen/prediction.py", "\n\n\ndef ", "\n\n\nCHANGED = 1\n\n\ndef ", {"prediction"},
+         {"predict", "score", "analyze", *END}),
+        ("src/regen/scoring.py", "\n\n\ndef ", "\n\n\nCHANGED = 1\n\n\ndef ", {"scoring"},
+         {"score", "analyze", *END}),
+        ("config.yaml", "method: LoRA + MLP", "method: LoRA and MLP", {"tables", "figures"}, END),
+        ("paper/main.tex", "\\begin{document}", "% x\n\\begin{document}", {"paper"},
+         {"compile_paper"}),
+    ],
+)  # fmt: skip
+def test_p4_one_change_runs_what_depends_on_it(
+    clone: Clone, file: str, old: str, new: str, roots: set[str], rules: set[str], remembers: bool
+) -> None:
+    if not remembers:
+        forget(clone)
+    clone.edit(file, old, new)
+    planned, stale = clone.plan()
+    assert stale == roots
+    assert planned == rules
+
+
+def test_p4_a_comment_runs_nothing(clone: Clone) -> None:
+    clone.edit("src/regen/prediction.py", "\n\n\ndef ", "\n\n\n# said better\ndef ")
+    assert clone.plan() == (set(), set())
+
+
+def test_p4_a_hand_edit_is_made_good_and_kept_aside(built: Clone, clone: Clone) -> None:
+    file = "results/smoke/speech/predictions/lora/seed-42/test/predictions.jsonl"
+    clone.edit(file, '"prediction": "', '"prediction": "x')
+    _, stale = clone.plan()
+    assert stale == {"prediction"}
+    output = clone.sh("snakemake paper")
+    assert f"{Path(file).parent}: edited by hand" in output
+    assert list((clone.path / ".regen/edited" / Path(file).parent).iterdir())
+    assert clone.bytes_of("results/smoke/**/*") == built.bytes_of("results/smoke/**/*")
+    assert clone.plan() == (set(), set())
+
+
+def test_p5_killed_in_the_middle_nothing_stale_is_unnoticed(built: Clone, clone: Clone) -> None:
+    shutil.rmtree(clone.path / "results/smoke/speech/checkpoints")
+    shutil.rmtree(clone.path / "results/smoke/speech/predictions/lora")
+    process = subprocess.Popen(
+        [BIN / "snakemake", "paper"],
+        cwd=clone.path,
+        env=clone.environment,
+        start_new_session=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    training = clone.path / "results/smoke/speech/checkpoints"
+    deadline = time.monotonic() + 120
+    while not list(training.glob("*/*/manifest.json")) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    clone.sh("snakemake --unlock")
+    clone.sh("snakemake paper")
+    assert clone.bytes_of("results/smoke/**/*") == built.bytes_of("results/smoke/**/*")
+    assert clone.plan() == (set(), set())
+
+
+def test_p6_an_identical_output_stops_there(built: Clone, clone: Clone) -> None:
+    clone.edit("src/regen/prediction.py", "\n\n\ndef ", "\n\n\nCHANGED = 1\n\n\ndef ")
+    later = "results/smoke/speech/statistics/run.json"
+    before = (clone.path / later).read_bytes()
+    clone.sh("snakemake paper")
+    assert (clone.path / later).read_bytes() == before, (
+        "statistics ran although scores are the same"
+    )
+    assert clone.plan() == (set(), set())
+
+
+def test_p7_dvc_agrees(clone: Clone) -> None:
+    clone.edit("config.yaml", "method: LoRA + MLP", "method: LoRA and MLP")
+    changed = set(json.loads(clone.sh("dvc status --json")))
+    assert {"tables-speech", "figures-speech"} <= changed
+    clone.sh("dvc repro -q")
+    assert clone.plan() == (set(), set())
+    assert json.loads(clone.sh("dvc status --json")) == {}
