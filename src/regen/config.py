@@ -82,6 +82,8 @@ def check_benchmark(name: str, study: Study) -> None:
         if row.trivial is not None:
             place = f"{where}.variants.{variant}.trivial"
             known(row.trivial, benchmark.trivial, place, "trivial baseline")
+    for facet in study.facets:
+        known(facet, benchmark.facets, f"{where}.facets", "facet")
     for comparison in study.comparisons:
         place = f"{where}.comparisons.{comparison.family}.metric"
         known(comparison.metric, benchmark.metrics, place, "metric")

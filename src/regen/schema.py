@@ -41,6 +41,48 @@ class SpeechData(Section):
     """clips in each split; a study takes a prefix of each"""
 
 
+class TinyAudioArchitecture(Section):
+    """Sizes of a tiny Qwen2-Audio; feed-forward layers are twice as wide as their input."""
+
+    mel_bins: Positive = 64
+    """frequency bands of the spectrogram"""
+    window_seconds: Positive = 2
+    """longest clip that is heard"""
+    audio_width: Positive = 96
+    """width of the encoder's layers"""
+    audio_layers: Positive = 1
+    """layers of the encoder"""
+    text_width: Positive = 64
+    """width of the language model's layers"""
+    text_layers: Positive = 2
+    """layers of the language model"""
+    heads: Positive = 4
+    """attention heads in either"""
+    vocabulary: Annotated[int, Field(strict=True, ge=280)] = 512
+    """tokens, bytes and special ones included"""
+
+
+class TinyAudioPretraining(Section):
+    """Questions about sounds: first unmistakable ones, then the whole mixture."""
+
+    steps: Positive = 600
+    """of AdamW, with warm-up and cosine decay"""
+    batch_size: Positive = 32
+    """questions a step"""
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 2e-3
+    """peak"""
+    warmup_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """share of the steps over which the learning rate rises"""
+    plain_fraction: Annotated[float, Field(ge=0, le=1)] = 0.5
+    """share of the steps, at the start, with questions whose answer words have one meaning"""
+    contrary_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """share, later, of questions whose answer words mean the opposite elsewhere"""
+    other_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """share, later, of questions about something else than the target"""
+    items: Annotated[int, Field(strict=True, ge=0)] = 0
+    """the first so many training items; 0 for all"""
+
+
 class TinyAudioModel(Section):
     """A tiny Qwen2-Audio, built by code and pretrained on questions about sounds."""
 
@@ -50,10 +92,10 @@ class TinyAudioModel(Section):
     """data set whose train split it is pretrained on"""
     benchmark: Name
     """benchmark whose phrasings it is asked"""
-    architecture: dict[str, int | float] = {}
-    """sizes of the network, by the names of src/regen/models/tiny_audio.py"""
-    pretraining: dict[str, int | float] = {}
-    """steps, batch size, learning rate of the pretraining"""
+    architecture: TinyAudioArchitecture = TinyAudioArchitecture()
+    """sizes of the network"""
+    pretraining: TinyAudioPretraining = TinyAudioPretraining()
+    """how it learns to hear"""
     seed: Seed = 1
     """of initialisation and order"""
 

@@ -65,6 +65,8 @@ class BaseBenchmark(ABC):
     """Prompt templates by name; "baseline" is always one."""
     metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
     """Names of the per-item metrics that `score` gives; the first is the primary one."""
+    facets: ClassVar[tuple[str, ...]] = ()
+    """What its items' results can be broken down by."""
     trivial: ClassVar[Mapping[str, type[Trivial]]] = {}
 
     @abstractmethod

@@ -96,6 +96,7 @@ class Speech(BaseBenchmark):
             "A. speech\nB. no speech\nAnswer with one letter."
         ),
     }
+    facets = ("seconds", "snr_db", "kind")
     trivial: ClassVar[Mapping[str, type[Trivial]]] = {"majority": Majority, "energy": Energy}
 
     def read(self, row: Mapping[str, Any], folder: Path) -> Item:
