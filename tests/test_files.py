@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,17 @@ def test_numpy_values_are_plain() -> None:
 def test_absent_says_why() -> None:
     assert json.loads(dumps({"x": Absent("one seed")})) == {"x": {"absent": "one seed"}}
     assert str(Absent("one seed")) == "n/a (one seed)"
+
+
+def test_absent_inside_a_dataclass_says_why() -> None:
+    @dataclass(frozen=True)
+    class Estimate:
+        value: float
+        sd: float | Absent
+        note: str | None = None
+
+    written = json.loads(dumps(Estimate(0.5, Absent("one seed"))))
+    assert written == {"value": 0.5, "sd": {"absent": "one seed"}}
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), np.float64("nan")])

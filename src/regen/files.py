@@ -9,7 +9,7 @@ import json
 import math
 import os
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,8 @@ def plain(value: Any, where: str = "value") -> Any:
         items = sorted(value) if isinstance(value, set | frozenset) else value
         return [plain(item, f"{where}[{i}]") for i, item in enumerate(items)]
     if is_dataclass(value) and not isinstance(value, type):
-        return plain({k: v for k, v in asdict(value).items() if v is not None}, where)
+        named = ((f.name, getattr(value, f.name)) for f in fields(value))
+        return plain({name: item for name, item in named if item is not None}, where)
     if isinstance(value, Path):
         return str(value)
     raise TypeError(f"{where}: {type(value).__name__} has no JSON form")

@@ -146,7 +146,8 @@ def per_seed_table(read: Statistics, study: str) -> Table:
     """A row a pair of runs: McNemar's test, which speaks of two checkpoints, not of methods."""
     rows = []
     for number, comparison in enumerate(read.comparisons):
-        for k, pair in enumerate(comparison["per_seed"]):
+        pairs = comparison["per_seed"]  # absent where the metric is not binary
+        for k, pair in enumerate(pairs if isinstance(pairs, list) else ()):
 
             def at(*path: str, number: int = number, k: int = k) -> Found:
                 return read.comparison(number, "per_seed", k, *path)
