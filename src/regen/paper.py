@@ -17,10 +17,7 @@ PACKAGES = "latexmk texlive-latex-base texlive-latex-recommended texlive-science
 EPOCH = "1767225600"
 """The time that the PDF bears, in seconds: any fixed one gives the same bytes every day."""
 LOG = Path(".regen/latex.log")
-PROBLEMS = (
-    re.compile(r"^(?P<place>[^\s:]+:\d+): (?P<what>.+)$", re.M),
-    re.compile(r"^! (?P<what>.+)$", re.M),
-)
+PROBLEM = re.compile(r"^(?P<place>[^\s:]+:\d+): (?P<what>.+)$|^! (?P<words>.+)$", re.M)
 UNDEFINED = re.compile(r"LaTeX Warning: ((?:Reference|Citation) `[^']+').*undefined")
 
 
@@ -105,10 +102,9 @@ def compile_pdf(folder: Path) -> None:
 
 
 def first_problem(log: str) -> str:
-    for pattern in PROBLEMS:
-        if match := pattern.search(log):
-            place = match.groupdict().get("place", "main.tex")
-            return f"paper/{place.removeprefix('./')}: {match['what']}"
+    if match := PROBLEM.search(log):
+        place = (match["place"] or "main.tex").removeprefix("./")
+        return f"paper/{place}: {match['what'] or match['words']}"
     if match := UNDEFINED.search(log):
         return f"{match[1]} is undefined"
     return "it failed without saying why"

@@ -1,0 +1,173 @@
+"""The paper: its numbers are the results', the same bytes everywhere, and mistakes are one line."""
+
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regen.errors import InputError
+from regen.files import read_json, write_json, write_text
+from regen.paper import paper
+from regen.prose import check_prose, typed_numbers
+from regen.tables.read import follow
+
+MAIN = r"""\pdfsuppressptexinfo=-1 \pdftrailerid{} \pdfinfoomitdate=1
+\documentclass{article}\usepackage[T1]{fontenc}\usepackage[utf8]{inputenc}
+\newcommand{\regendefine}[2]{\expandafter\def\csname regen@#1\endcsname{#2}}
+\newcommand{\result}[1]{\csname regen@#1\endcsname}
+\newcommand{\verdict}[1]{\csname regen@#1/verdict\endcsname}
+\newcommand{\literal}[1]{#1}
+\input{numbers}\input{settings}
+\begin{document}\papertitle. \paperstamp\input{studies}\end{document}
+"""
+SECTION = r"""Mean \result{toy/lora/accuracy/mean}, \verdict{toy/main/lora-vs-base}
+Table~\ref{tab:toy}. \input{tables/toy/comparison}
+"""
+TABLE = r"\begin{table}\caption{C}\label{tab:toy}x\end{table}"
+needs_latex = pytest.mark.skipif(shutil.which("latexmk") is None, reason="needs LaTeX")
+
+
+def summary(mean: float, seeds: list[str]) -> dict[str, Any]:
+    no_sd = {"absent": "one run"}
+    return {
+        "mean": mean, "sd": 0.01 if len(seeds) > 1 else no_sd, "low": mean - 0.02,
+        "high": mean + 0.02, "n_items": 200, "n_groups": 50, "seeds": dict.fromkeys(seeds, mean),
+        "per_class": {"YES": {"mean": mean}},
+    }  # fmt: skip
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> dict[str, Any]:
+    """Everything the stage takes, for a study called toy."""
+    statistics = tmp_path / "results" / "toy" / "statistics"
+    write_json(statistics / "variants.json", {
+        "base": {"accuracy": summary(0.5, ["base"])},
+        "lora": {"accuracy": summary(0.7125, ["1", "2"])},
+    })  # fmt: skip
+    write_json(statistics / "comparisons.json", [{
+        "family": "main", "metric": "accuracy", "a": "lora", "b": "base", "estimate": 0.2125,
+        "low": 0.1, "high": -0.3, "p": 0.0001, "p_holm": 0.0002, "df": 8.25, "n_items": 200,
+        "n_groups": 50, "smallest_detectable": 0.1, "test": "t", "reason": "r", "limits": [],
+        "verdict": "lora beats base & 5% more (-1.0 points).", "per_seed": [],
+    }])  # fmt: skip
+    tables = tmp_path / "results" / "toy" / "tables"
+    write_text(tables / "comparison.tex", TABLE)
+    write_text(tmp_path / "main.tex", MAIN)
+    write_text(tmp_path / "toy.tex", SECTION)
+    return {
+        "main": tmp_path / "main.tex", "sections": [tmp_path / "toy.tex"], "tables": [tables],
+        "figures": [], "statistics": [statistics], "studies": ["toy"], "title": "A & B_1 50% {x}",
+        "scale": "embedded", "stamp": "stamped: no #1",
+    }  # fmt: skip
+
+
+def make(place: dict[str, Any], out: Path, **changes: Any) -> Path:
+    out.mkdir(exist_ok=True)
+    paper(**(place | changes), out=out)
+    return out
+
+
+def text_of(pdf: Path) -> str:
+    done = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, check=True)
+    return " ".join(done.stdout.decode().split())
+
+
+@needs_latex
+def test_the_text_has_the_results_and_the_verdict(place: dict[str, Any], tmp_path: Path) -> None:
+    text = text_of(make(place, tmp_path / "out") / "main.pdf")
+    assert "Mean 71.2," in text or "Mean 71.3," in text
+    assert "lora beats base & 5% more (−1.0 points)." in text
+    assert "A & B_1 50% {x}. stamped: no #1" in text
+
+
+@needs_latex
+def test_two_folders_give_the_same_bytes(place: dict[str, Any], tmp_path: Path) -> None:
+    first, second = make(place, tmp_path / "one"), make(place, tmp_path / "other folder")
+    assert (first / "main.pdf").read_bytes() == (second / "main.pdf").read_bytes()
+
+
+@needs_latex
+def test_every_number_stands_at_its_source(place: dict[str, Any], tmp_path: Path) -> None:
+    numbers = read_json(make(place, tmp_path / "out") / "numbers.json")
+    assert numbers["toy/main/lora-vs-base/p_holm"]["text"] == "p < 0.001"
+    assert numbers["toy/lora/accuracy/seeds"]["value"] == 2
+    assert numbers["toy/base/accuracy/seeds"]["value"] == 0
+    assert numbers["toy/base/accuracy/sd"]["text"] == "n/a (one run)"
+    assert numbers["toy/main/lora-vs-base/high"]["text"] == "−30.0"
+    for key, number in numbers.items():
+        if key.endswith(("/seeds", "/limits")):
+            continue  # counts of what stands there
+        for source in number["sources"]:
+            document = read_json(place["statistics"][0] / source["file"])
+            assert follow(document, source["pointer"]) == number["value"], key
+
+
+@pytest.mark.parametrize(
+    ("prose", "words"),
+    [
+        (r"It reaches 71.2\,\%.", r"toy\.tex: line 1: the number '71\.2'"),
+        ("Fine.\n\nBut 3 seeds.", r"line 3: the number '3'"),
+        (r"\result{toy/lorra/accuracy/mean}", r"line 1: no result .*did you mean 'toy/lora/acc"),
+        (r"\verdict{toy/main/base-vs-lora}", r"no result 'toy/main/base-vs-lora'"),
+    ],
+)
+def test_a_mistake_in_the_prose_is_one_line(
+    place: dict[str, Any], tmp_path: Path, prose: str, words: str
+) -> None:
+    write_text(tmp_path / "toy.tex", prose)
+    with pytest.raises(InputError, match=words) as caught:
+        make(place, tmp_path / "out")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        r"at $p < 0.05$ and \literal{95\,\%}",
+        r"Table~\ref{tab:1} \cite{hu2021} \input{tables/2}",
+        "Qwen2-Audio, F1, wav2vec % 12 in a comment",
+        "\\begin{equation} 1 + 1 = 2 \\end{equation}",
+        r"\includegraphics[width=0.5\linewidth]{figures/1.pdf}",
+    ],
+)
+def test_what_is_no_result_may_stand(prose: str) -> None:
+    assert typed_numbers(prose) == []
+
+
+def test_the_papers_own_prose_has_no_typed_number(project: Path) -> None:
+    for file in [project / "paper/main.tex", *(project / "paper/sections").glob("*.tex")]:
+        assert typed_numbers(file.read_text()) == [], file
+
+
+@needs_latex
+@pytest.mark.parametrize(
+    ("prose", "words"),
+    [
+        ("line\n\\nosuchmacro", r"sections/toy\.tex:2: Undefined control sequence"),
+        (r"\ref{tab:nothing}", r"Reference `tab:nothing' is undefined"),
+        (r"\input{tables/toy/none}", r"none"),
+    ],
+)
+def test_a_latex_error_is_one_line(
+    place: dict[str, Any], workdir: Path, prose: str, words: str
+) -> None:
+    write_text(place["sections"][0], prose)
+    with pytest.raises(InputError, match=words) as caught:
+        make(place, workdir / "out")
+    assert "\n" not in str(caught.value)
+    assert (workdir / ".regen/latex.log").exists()
+
+
+def test_no_latex_says_what_to_install(
+    place: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="apt-get install latexmk"):
+        make(place, tmp_path / "out")
+
+
+def test_a_comment_is_not_read(tmp_path: Path) -> None:
+    write_text(tmp_path / "a.tex", "% \\result{nothing} 12\nwords")
+    check_prose([tmp_path / "a.tex"], [])
