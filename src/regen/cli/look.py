@@ -100,11 +100,20 @@ def trace(
 
 
 @app.command()
-def report(configfile: ConfigFiles = []) -> None:  # noqa: B006
-    """Print the tables, how long each stage took, and where the paper is."""
-    from regen.report import show
+def report(
+    configfile: ConfigFiles = [],  # noqa: B006
+    readme: Annotated[
+        Path | None, typer.Option(help="Write the table and the times into this file instead.")
+    ] = None,
+) -> None:
+    """Print the main tables, how long each stage took, and where the paper is."""
+    from regen.report import show, write_readme
 
-    show(Chain(load(configfile)))
+    chain = Chain(load(configfile))
+    if readme:
+        write_readme(chain, readme)
+    else:
+        show(chain)
 
 
 @app.command()
