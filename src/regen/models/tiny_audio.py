@@ -51,7 +51,7 @@ PRETRAINING: dict[str, int | float] = {
     "learning_rate": 2e-3,
     "warmup_fraction": 0.1,
     "plain_fraction": 0.5,
-    "contrary_share": 0.1,
+    "contrary_share": 0.2,
     "other_share": 0.1,
     "items": 0,
 }
