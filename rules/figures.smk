@@ -8,7 +8,11 @@ rule plot:
     output:
         data=update("results/{scale}/{study}/figures/{figure}/{figure}.json"),
         pdf=update("results/{scale}/{study}/figures/{figure}/{figure}.pdf"),
-        png=update("results/{scale}/{study}/figures/{figure}/{figure}.png"),
+        png=report(
+            update("results/{scale}/{study}/figures/{figure}/{figure}.png"),
+            category="figures",
+            labels={"study": "{study}", "figure": "{figure}"},
+        ),
         content_id=update("results/{scale}/{study}/figures/{figure}/outputs.sha256"),
         manifest=update("results/{scale}/{study}/figures/{figure}/manifest.json"),
     log:

@@ -10,7 +10,7 @@ rule compile_paper:
         figures=plan.need("paper", "figures"),
         statistics=plan.need("paper", "statistics"),
     output:
-        pdf=update("results/{scale}/paper/main.pdf"),
+        pdf=report(update("results/{scale}/paper/main.pdf"), category="paper"),
         macros=update("results/{scale}/paper/numbers.tex"),
         numbers=update("results/{scale}/paper/numbers.json"),
         content_id=update("results/{scale}/paper/outputs.sha256"),
