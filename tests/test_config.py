@@ -125,3 +125,11 @@ def test_every_parameter_reaches_dvc(project: Path) -> None:
         assert stale, change
         keys = stages[stage]["params"][0]["config.yaml"]
         assert any(change.startswith(key) for key in keys), (change, keys)
+
+
+def test_the_tiny_models_defaults_are_the_schemas() -> None:
+    from regen.models.tiny_audio import ARCHITECTURE, PRETRAINING
+    from regen.schema import TinyAudioArchitecture, TinyAudioPretraining
+
+    assert TinyAudioArchitecture().model_dump() == ARCHITECTURE
+    assert TinyAudioPretraining().model_dump() == PRETRAINING

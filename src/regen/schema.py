@@ -75,7 +75,7 @@ class TinyAudioPretraining(Section):
     """share of the steps over which the learning rate rises"""
     plain_fraction: Annotated[float, Field(ge=0, le=1)] = 0.5
     """share of the steps, at the start, with questions whose answer words have one meaning"""
-    contrary_share: Annotated[float, Field(ge=0, le=1)] = 0.1
+    contrary_share: Annotated[float, Field(ge=0, le=1)] = 0.2
     """share, later, of questions whose answer words mean the opposite elsewhere"""
     other_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """share, later, of questions about something else than the target"""
