@@ -46,12 +46,12 @@ ARCHITECTURE: dict[str, int | float] = {
 """Sizes. The window is the longest clip; feed-forward layers are twice as wide as their input."""
 
 PRETRAINING: dict[str, int | float] = {
-    "steps": 600,
+    "steps": 500,
     "batch_size": 32,
     "learning_rate": 2e-3,
     "warmup_fraction": 0.1,
-    "plain_fraction": 0.5,
-    "contrary_share": 0.2,
+    "plain_fraction": 0.6,
+    "contrary_share": 0.25,
     "other_share": 0.1,
     "items": 0,
 }
