@@ -65,7 +65,7 @@ class TinyAudioArchitecture(Section):
 class TinyAudioPretraining(Section):
     """Questions about sounds: first unmistakable ones, then the whole mixture."""
 
-    steps: Positive = 600
+    steps: Positive = 500
     """of AdamW, with warm-up and cosine decay"""
     batch_size: Positive = 32
     """questions a step"""
@@ -73,9 +73,9 @@ class TinyAudioPretraining(Section):
     """peak"""
     warmup_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1
     """share of the steps over which the learning rate rises"""
-    plain_fraction: Annotated[float, Field(ge=0, le=1)] = 0.5
+    plain_fraction: Annotated[float, Field(ge=0, le=1)] = 0.6
     """share of the steps, at the start, with questions whose answer words have one meaning"""
-    contrary_share: Annotated[float, Field(ge=0, le=1)] = 0.2
+    contrary_share: Annotated[float, Field(ge=0, le=1)] = 0.25
     """share, later, of questions whose answer words mean the opposite elsewhere"""
     other_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """share, later, of questions about something else than the target"""

@@ -39,6 +39,8 @@ def make(
     """Make one folder of the chain and say so."""
     chain = Chain(load(configfiles, changes))
     job = chain.job(stage, **address)
+    # As many threads as the workflow gives the stage: sums, and so bytes, depend on their number.
+    os.environ.setdefault("OMP_NUM_THREADS", str(chain.config.resources_of(stage).threads))
     if changes or limit is not None:
         job = quick_try(job, limit)
     digests = Digests()
