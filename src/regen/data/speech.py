@@ -23,10 +23,11 @@ from regen.data.card import check_groups_apart, counts
 from regen.data.recordings import VOCAL, Source, effects, instruments, recorded_voices
 from regen.data.sentences import BY_SPLIT
 from regen.data.sources import archive
+from regen.errors import InputError
 from regen.files import write_json, write_jsonl
 
 SPLITS = ("train", "dev", "test")
-SHARES = {"train": 0.52, "dev": 0.13, "test": 0.35}
+SHARES = {"train": 0.46, "dev": 0.12, "test": 0.42}
 """Of the voices and sources. Many of the test's, since tests are made on groups."""
 SNR_DB: tuple[int | str, ...] = (-10, -5, 0, 5, 10, 20, "clean")
 SHORTEST, LONGEST = 0.2, 2.0
@@ -49,6 +50,9 @@ OTHER_KINDS = {
     "tones": 1,
     "noise": 1,
 }
+BLOCKS_A_ROUND = 2
+"""In the test split every source gives one clip in so many blocks: after whole rounds (80 clips)
+all have given the same number, so that a mean over sources is the mean over clips."""
 LICENCES = {
     "espeakng-loader": "GPL-3.0-or-later (eSpeak NG; the sounds it makes are not covered by it)",
     "captcha": "BSD-3-Clause",
@@ -126,7 +130,24 @@ def _divide(sources: list[Source], seed: int) -> dict[str, list[Source]]:
             # to the split that is farthest below its share
             missing = {s: SHARES[s] * total - _of_kind(divided[s], kind) for s in SPLITS}
             divided[max(missing, key=lambda s: missing[s] / SHARES[s])].extend(together)
+    divided["test"] = _one_round(divided["test"])
     return divided
+
+
+def _one_round(sources: list[Source]) -> list[Source]:
+    """As many sources of each kind as a round of blocks has clips of it."""
+    kept: list[Source] = []
+    shares = {**SPEECH_KINDS["test"], **OTHER_KINDS}
+    for kind in dict.fromkeys(source.kind for source in sources):
+        share = shares[kind]
+        of_kind = [source for source in sources if source.kind == kind]
+        if len(of_kind) < share * BLOCKS_A_ROUND:
+            raise InputError(
+                f"{len(of_kind)} sources of {kind} are left for the test split, "
+                f"{share * BLOCKS_A_ROUND} are needed; change SHARES in {__name__}"
+            )
+        kept += of_kind[: share * BLOCKS_A_ROUND]
+    return kept
 
 
 def _of_kind(sources: list[Source], kind: str) -> int:
