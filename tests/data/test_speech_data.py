@@ -255,13 +255,15 @@ def test_a_voice_that_is_not_there_is_an_error(real: Path, language: str, voice:
 
 @pytest.mark.slow
 def test_the_real_data_set(real: Path, tmp_path: Path) -> None:
-    """Small, but with the test split of the embedded scale, whose groups must be many."""
-    sizes = {"train": 40, "dev": 20, "test": 300}
+    """Small, but with the test split of the embedded scale: many groups, all of one size."""
+    sizes = {"train": 40, "dev": 20, "test": 400}
     rows = build(real, tmp_path / "a", sizes=sizes)
     build(real, tmp_path / "b", sizes=sizes)
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     for label in ("SPEECH", "NONSPEECH"):
-        assert len({r["group"] for r in rows["test"] if r["label"] == label}) >= 30
+        groups = Counter(r["group"] for r in rows["test"] if r["label"] == label)
+        assert len(groups) >= 30
+        assert set(groups.values()) == {5}
     assert {r["source"] for r in rows["test"]} == {
         *("espeakng-loader", "captcha", "foxdot", "arcade", "synthetic")
     }
