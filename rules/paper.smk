@@ -5,6 +5,7 @@ rule compile_paper:
     input:
         check=plan.check("paper"),
         main=plan.need("paper", "main"),
+        abstracts=plan.need("paper", "abstracts"),
         sections=plan.need("paper", "sections"),
         tables=plan.need("paper", "tables"),
         figures=plan.need("paper", "figures"),

@@ -20,7 +20,7 @@ MAIN = r"""\pdfsuppressptexinfo=-1 \pdftrailerid{} \pdfinfoomitdate=1
 \newcommand{\verdict}[1]{\csname regen@#1/verdict\endcsname}
 \newcommand{\literal}[1]{#1}
 \input{numbers}\input{settings}
-\begin{document}\papertitle. \paperstamp\input{studies}\end{document}
+\begin{document}\papertitle. \paperstamp\input{abstracts}\input{studies}\end{document}
 """
 SECTION = r"""Mean \result{toy/lora/accuracy/mean}, \verdict{toy/main/lora-vs-base}
 Table~\ref{tab:toy}. \input{tables/toy/comparison}
@@ -56,9 +56,11 @@ def place(tmp_path: Path) -> dict[str, Any]:
     write_text(tables / "comparison.tex", TABLE)
     write_text(tmp_path / "main.tex", MAIN)
     write_text(tmp_path / "toy.tex", SECTION)
+    write_text(tmp_path / "abstract.tex", r"We got \result{toy/base/accuracy/mean}. ")
     return {
-        "main": tmp_path / "main.tex", "sections": [tmp_path / "toy.tex"], "tables": [tables],
-        "figures": [], "statistics": [statistics], "studies": ["toy"], "title": "A & B_1 50% {x}",
+        "main": tmp_path / "main.tex", "sections": [tmp_path / "toy.tex"],
+        "abstracts": [tmp_path / "abstract.tex"], "tables": [tables],
+        "figures": [], "statistics": [statistics], "studies": ["toy"], "title": "A & B_1 50% {x} α",
         "scale": "embedded", "stamp": "stamped: no #1",
     }  # fmt: skip
 
@@ -79,7 +81,8 @@ def test_the_text_has_the_results_and_the_verdict(place: dict[str, Any], tmp_pat
     text = text_of(make(place, tmp_path / "out") / "main.pdf")
     assert "Mean 71.2," in text or "Mean 71.3," in text
     assert "lora beats base & 5% more (−1.0 points)." in text
-    assert "A & B_1 50% {x}. stamped: no #1" in text
+    assert "We got 50.0." in text
+    assert "A & B_1 50% {x} α. stamped: no #1" in text
 
 
 @needs_latex
@@ -125,15 +128,31 @@ def test_a_mistake_in_the_prose_is_one_line(
 @pytest.mark.parametrize(
     "prose",
     [
-        r"at $p < 0.05$ and \literal{95\,\%}",
+        r"at $p < \literal{0.05}$ and \literal{95\,\%}",
         r"Table~\ref{tab:1} \cite{hu2021} \input{tables/2}",
         "Qwen2-Audio, F1, wav2vec % 12 in a comment",
-        "\\begin{equation} 1 + 1 = 2 \\end{equation}",
+        "\\begin{equation} c = 1 + 2 / s_1^2 \\end{equation} and $i = 1, \\dots, n$",
         r"\includegraphics[width=0.5\linewidth]{figures/1.pdf}",
     ],
 )
 def test_what_is_no_result_may_stand(prose: str) -> None:
     assert typed_numbers(prose) == []
+
+
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "$71.2$",
+        r"\(71.2\)",
+        "at .712",
+        "LoRA-71.2",
+        r"\texttt{71.2}",
+        "\\begin{align} x = 71.2 \\end{align}",
+        "of 300 clips",
+    ],
+)
+def test_a_result_cannot_hide(prose: str) -> None:
+    assert len(typed_numbers(prose)) == 1
 
 
 def test_the_papers_own_prose_has_no_typed_number(project: Path) -> None:
@@ -147,6 +166,7 @@ def test_the_papers_own_prose_has_no_typed_number(project: Path) -> None:
     [
         ("line\n\\nosuchmacro", r"sections/toy\.tex:2: Undefined control sequence"),
         (r"\ref{tab:nothing}", r"Reference `tab:nothing' is undefined"),
+        (r"\ref{tab:" + 50 * "x" + "}", r"Reference `tab:x+' is undefined"),
         (r"\input{tables/toy/none}", r"none"),
     ],
 )

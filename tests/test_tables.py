@@ -19,7 +19,8 @@ NO_SEEDS = {"absent": "a frozen model has no seeds"}
 
 
 def summary(mean: float, sd: Any, seeds: dict[str, float]) -> dict[str, Any]:
-    return {"mean": mean, "sd": sd, "low": mean - 0.05, "high": mean + 0.05, "seeds": seeds}
+    interval = {"low": mean - 0.05, "high": mean + 0.05, "name": "Wilson"}
+    return {"mean": mean, "sd": sd, "seeds_and_items": interval, "seeds": seeds}
 
 
 def comparison(a: str, b: str, p_holm: Any) -> dict[str, Any]:

@@ -290,6 +290,7 @@ class Chain:
             function="regen.paper:paper",
             inputs={
                 "main": Input("paper/main.tex"),
+                "abstracts": tuple(Input(f"paper/abstracts/{study}.tex") for study in studies),
                 "sections": sections,
                 "tables": of("tables"),
                 "figures": figures,

@@ -24,6 +24,7 @@ UNDEFINED = re.compile(r"LaTeX Warning: ((?:Reference|Citation) `[^']+').*undefi
 def paper(
     *,
     main: Path,
+    abstracts: list[Path],
     sections: list[Path],
     tables: list[Path],
     figures: list[Path],
@@ -36,7 +37,8 @@ def paper(
 ) -> None:
     r"""Write numbers.tex, numbers.json (each with its source), and main.pdf.
 
-    sections, tables, statistics: aligned with `studies`; figures: .../<study>/figures/<name>
+    abstracts, sections, tables, statistics: aligned with `studies`;
+    figures: results/<scale>/<study>/figures/<name>
     The text takes numbers as \result{speech/lora/accuracy/mean}, and conclusions, written from the
     test's outcome, as \verdict{speech/main/lora-vs-base}. Raises InputError, in one line, for a
     number typed by hand, an unknown key, a LaTeX error, and where there is no LaTeX.
@@ -44,7 +46,7 @@ def paper(
     numbers: list[Number] = []
     for study, folder in zip(studies, statistics, strict=True):
         numbers += numbers_of(study, folder)
-    check_prose([main, *sections], (number.key for number in numbers))
+    check_prose([main, *abstracts, *sections], (number.key for number in numbers))
     write_text(out / "numbers.tex", macros(numbers))
     write_json(
         out / "numbers.json",
@@ -57,15 +59,19 @@ def paper(
         folder = Path(temporary)
         shutil.copy(main, folder / "main.tex")
         shutil.copy(out / "numbers.tex", folder)
-        for study, section, made in zip(studies, sections, tables, strict=True):
+        for study, abstract, section, made in zip(
+            studies, abstracts, sections, tables, strict=True
+        ):
+            copy(abstract, folder / "abstracts" / f"{study}.tex")
             copy(section, folder / "sections" / f"{study}.tex")
             for table in sorted(made.glob("*.tex")):
                 copy(table, folder / "tables" / study / table.name)
         for figure in figures:
             study = figure.parents[1].name
             copy(figure / f"{figure.name}.pdf", folder / "figures" / study / f"{figure.name}.pdf")
-        inputs = "".join(f"\\input{{sections/{study}}}\n" for study in studies)
-        write_text(folder / "studies.tex", inputs)
+        for file, part in (("abstracts", "abstracts"), ("studies", "sections")):
+            inputs = "".join(f"\\input{{{part}/{study}}}\n" for study in studies)
+            write_text(folder / f"{file}.tex", inputs)
         settings = {"papertitle": title, "paperscale": scale, "paperstamp": stamp or ""}
         lines = (rf"\newcommand{{\{name}}}{{{escape(text)}}}" for name, text in settings.items())
         write_text(folder / "settings.tex", "\n".join(lines) + "\n")
@@ -85,6 +91,7 @@ def compile_pdf(folder: Path) -> None:
     command = ["latexmk", "-pdf", "-halt-on-error", "-file-line-error", "-interaction=nonstopmode"]
     # Fixed times, and no user's latexmkrc: the same bytes in any folder, on any day.
     environment = {**os.environ, "SOURCE_DATE_EPOCH": EPOCH, "FORCE_SOURCE_DATE": "1"}
+    environment["max_print_line"] = "1000"  # else TeX breaks its messages in two
     done = subprocess.run(
         [*command, "-norc", "main.tex"],
         cwd=folder,

@@ -10,15 +10,16 @@ from regen.schema import nearest
 USES = re.compile(r"\\(result|verdict)\{([^{}]*)\}")
 EXEMPT = re.compile(
     r"\\(?:label|ref|eqref|autoref|cite[a-z]*|input|include|includegraphics|literal|result|verdict"
-    r"|texttt|url|href|vspace|hspace|setlength|bibitem|begin|end|resultsof)\*?(?:\[[^\]]*\])?"
+    r"|url|href|vspace|hspace|setlength|bibitem|begin|end|resultsof)\*?(?:\[[^\]]*\])?"
     r"\{[^{}]*\}(?:\[[^\]]*\])?"
 )
 MATH = re.compile(r"\$[^$]*\$|\\\[.*?\\\]|\\\(.*?\\\)", re.DOTALL)
-ENVIRONMENTS = re.compile(
-    r"\\begin\{(equation|align|verbatim|thebibliography)\*?\}.*?\\end\{\1\*?\}", re.DOTALL
-)
+FORMULAS = re.compile(r"\\begin\{(equation|align|gather)\*?\}.*?\\end\{\1\*?\}", re.DOTALL)
+QUOTED = re.compile(r"\\begin\{(verbatim|thebibliography)\}.*?\\end\{\1\}", re.DOTALL)
 # A digit that is part of a name (Qwen2, F1, wav2vec) is no number.
-NUMBER = re.compile(r"(?<![A-Za-z\d.-])[+−-]?\d[\d.,]*")
+NUMBER = re.compile(r"(?<![A-Za-z\d.])[+−-]?\.?\d[\d.,]*")
+# An index, an exponent or a factor of a formula: one digit by itself.
+FORMULA_DIGIT = re.compile(r"(?<![\d.])\d(?![\d.])")
 
 
 def check_prose(files: Iterable[Path], keys: Iterable[str]) -> None:
@@ -44,8 +45,10 @@ def typed_numbers(text: str) -> list[tuple[int, str]]:
     body = without_comments(text)
     start = body.find(r"\begin{document}")
     body = blanked(body, body[: max(start, 0)])
-    for pattern in (ENVIRONMENTS, MATH, EXEMPT):
-        body = pattern.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), body)
+    body = QUOTED.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), body)
+    body = FORMULAS.sub(lambda match: FORMULA_DIGIT.sub(" ", match[0]), body)
+    body = EXEMPT.sub(lambda match: re.sub(r"[^\n]", " ", match[0]), body)
+    body = MATH.sub(lambda match: FORMULA_DIGIT.sub(" ", match[0]), body)
     return [(body.count("\n", 0, m.start()) + 1, m[0]) for m in NUMBER.finditer(body)]
 
 

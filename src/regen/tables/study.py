@@ -63,7 +63,8 @@ def comparison_table(
     for name, labels in variants.items():
         words = [Cell(labels[key]) for key in ("model", "method", "prompt")]
         mean, sd = read.variant(name, metric, "mean"), read.variant(name, metric, "sd")
-        low, high = read.variant(name, metric, "low"), read.variant(name, metric, "high")
+        both = (name, metric, "seeds_and_items")
+        low, high = read.variant(*both, "low"), read.variant(*both, "high")
         cells = [
             cell("{:.1f} ± {:.1f}", mean, sd, scale=PERCENT, bold=name == best),
             cell("[{:.1f}, {:.1f}]", low, high, scale=PERCENT),
@@ -88,8 +89,9 @@ def comparison_table(
         ),
         rows=tuple(rows),
         notes=(
-            "Mean ± SD over seeds. Intervals: t over seeds; Wilson over items where there is one "
-            "run. Difference in points with the seed-by-item test's p. Best in bold. " + STARS_NOTE,
+            "Mean ± SD over seeds. Intervals are for new items, and new seeds where there are any "
+            "(Wilson, at the effective number of independent items). Difference in points, with "
+            "the seed-by-item test's p. Best in bold. " + STARS_NOTE,
         ),
     )
 

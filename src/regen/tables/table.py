@@ -2,6 +2,7 @@
 
 import csv
 import io
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -156,8 +157,8 @@ class Table:
             r"  \centering",
             rf"  \caption{{{escape(self.caption)}}}",
             rf"  \label{{tab:{self.study}-{self.name}}}",
-            r"  \small",
-            r"  \setlength{\tabcolsep}{4.5pt}",
+            r"  \footnotesize",
+            r"  \setlength{\tabcolsep}{4pt}",
             rf"  \begin{{tabular}}{{@{{}}{shape}@{{}}}}",
             r"    \toprule",
             "    " + " & ".join(escape(c.title) for c in self.columns) + r" \\",
@@ -196,7 +197,6 @@ LATEX = {
     "−": r"$-$",
     "–": "--",
     "×": r"$\times$",
-    "Δ": r"$\Delta$",
     "≥": r"$\ge$",
     "≤": r"$\le$",
 }
@@ -204,7 +204,16 @@ LATEX = {
 
 def escape(text: str) -> str:
     """Any string, safe to set in LaTeX text."""
-    return "".join(LATEX.get(character, character) for character in text)
+    return "".join(LATEX.get(character) or _greek(character) for character in text)
+
+
+def _greek(character: str) -> str:
+    """A Greek letter as mathematics; every other character as it is."""
+    name = unicodedata.name(character, "")
+    for case, change in (("GREEK SMALL LETTER ", str.lower), ("GREEK CAPITAL LETTER ", str.title)):
+        if name.startswith(case) and " " not in name.removeprefix(case):
+            return rf"$\{change(name.removeprefix(case))}$"
+    return character
 
 
 def _latex_cell(cell: Cell, words: str) -> str:
