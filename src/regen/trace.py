@@ -203,6 +203,5 @@ def render(trace: Trace, items: int, options: str) -> str:
         lines.append(f"  {one.item} ({one.target}) {said}")
     if len(trace.items) > len(shown):
         lines.append(f"  and {len(trace.items) - len(shown)} more (--items N)")
-    return "\n".join(
-        [*lines, "", "computed again from the models' answers on", f"  {trace.rebuild}"]
-    )
+    lines += ["", "computed again from the models' answers on"]
+    return "\n".join([*lines, *(f"  {command}{options}" for command in trace.rebuild)])

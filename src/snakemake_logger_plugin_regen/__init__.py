@@ -69,6 +69,8 @@ class LogHandler(LogHandlerBase):
             self._finish(getattr(record, "job_id", None))
         elif event == LogEvent.JOB_ERROR:
             self._fail(record)
+        elif record.getMessage().startswith("Nothing to be done"):
+            self.console.print("nothing to do: all is up to date")
         elif event == LogEvent.ERROR or (event is None and record.levelno >= ERROR):
             self._say_error(record)
 
