@@ -2,6 +2,9 @@
 
 import sys
 
+import typer
+from typer.exceptions import TyperException
+
 from regen.cli import files, look, stages
 from regen.cli.app import app
 from regen.errors import InputError
@@ -12,10 +15,16 @@ __all__ = ["app", "files", "look", "main", "stages"]
 def main(arguments: list[str] | None = None) -> None:
     """Bad input is one line and status 2; an interrupt is one line and status 130."""
     try:
-        app(arguments)
+        sys.exit(app(arguments, standalone_mode=False) or 0)
+    except typer.Exit as ended:
+        sys.exit(ended.exit_code)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, typer.Abort):
         print("interrupted; run the same command again to go on", file=sys.stderr)
         sys.exit(130)
+    except TyperException as error:  # what the options' own checks raise
+        if words := " ".join(error.format_message().split()):
+            print(f"error: {words} (regen --help)", file=sys.stderr)
+        sys.exit(2)
