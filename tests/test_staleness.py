@@ -18,7 +18,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from regen.config import read
+from regen.chain import TABLES, Chain
+from regen.config import check, read
+from regen.files import read_json
+from regen.provenance import Digests
+from regen.trace import trace_cell, trace_number
 
 pytestmark = pytest.mark.slow
 
@@ -240,6 +244,29 @@ def test_p6_an_identical_output_stops_there(built: Clone, clone: Clone) -> None:
         "statistics ran although scores are the same"
     )
     assert clone.plan() == (set(), set())
+
+
+def test_every_number_of_every_table_can_be_traced(
+    built: Clone, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(built.path)
+    chain, digests = Chain(check(read([Path("config.yaml")]))), Digests()
+    traced = 0
+    for name in TABLES:
+        table = read_json(Path(f"results/smoke/speech/tables/{name}.json"))
+        for row in table["rows"]:
+            for column, cell in zip(table["columns"], row["cells"], strict=True):
+                if not cell["sources"]:
+                    continue
+                found = trace_cell(chain, f"speech/{name}", row["name"], column["name"], digests)
+                assert [v.value for v in found.values] == cell["values"]
+                assert {"data", "sources", "statistics"} <= {link.stage for link in found.links}
+                assert {link.state for link in found.links} == {"fresh"}
+                assert len(found.items) == 16
+                traced += 1
+    assert traced > 50
+    found = trace_number(chain, "speech/lora/accuracy/mean", digests)
+    assert found.text == read_json(Path("results/smoke/paper/numbers.json"))[found.what]["text"]
 
 
 def test_p7_dvc_agrees(clone: Clone) -> None:
