@@ -183,7 +183,7 @@ from regen.training import train
 given = json.loads(sys.argv[1])
 def stage():
     train(**{k: Path(v) if k in ("base", "data", "out") else v for k, v in given.items()})
-regen.cli.app = lambda arguments: stage()
+regen.cli.app = lambda arguments, **options: stage()
 main()
 """
 
