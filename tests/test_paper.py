@@ -149,14 +149,39 @@ def test_what_is_no_result_may_stand(prose: str) -> None:
         r"\texttt{71.2}",
         "\\begin{align} x = 71.2 \\end{align}",
         "of 300 clips",
+        r"\newcommand{\best}{93.4}",
+        r"\renewcommand{\best}[1]{\textbf{#1 is 93.4}}",
+        r"\def\best{93.4}",
+        r"\newcommand{\best}{93.4} \begin{document} It reaches \best. \end{document}",
+        "rises by ten points",
+        "ninety-three percent",
+        r"ninety-three\,\%",
+        "two and a half percentage points",
+        "a tenfold gain",
+        "twice as accurate",
+        "the error is halved",
     ],
 )
 def test_a_result_cannot_hide(prose: str) -> None:
     assert len(typed_numbers(prose)) == 1
 
 
+@pytest.mark.parametrize(
+    "prose",
+    [
+        "two methods, at one point in time",
+        r"repeated \literal{three} times as often",
+        r"\renewcommand{\headrulewidth}{0pt}",
+        r"\newcommand{\result}[1]{\csname regen@#1\endcsname}",
+        r"\newcommand{\wide}{\hspace{2em}\vspace{3ex}}",
+    ],
+)
+def test_words_arguments_and_lengths_are_no_results(prose: str) -> None:
+    assert typed_numbers(prose) == []
+
+
 def test_the_papers_own_prose_has_no_typed_number(project: Path) -> None:
-    for file in [project / "paper/main.tex", *(project / "paper/sections").glob("*.tex")]:
+    for file in (project / "paper").rglob("*.tex"):
         assert typed_numbers(file.read_text()) == [], file
 
 
