@@ -20,6 +20,7 @@ wildcard_constraints:
     training="[^/]+",
     seed="[^/]+",
     variant="[^/]+",
+    selection="[^/]+",
     run="[^/]+",
     figure="[^/]+",
     split="train|dev|test",
@@ -36,6 +37,7 @@ include: "rules/models.smk"
 include: "rules/training.smk"
 include: "rules/prediction.smk"
 include: "rules/scoring.smk"
+include: "rules/selection.smk"
 include: "rules/statistics.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"

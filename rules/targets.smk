@@ -26,6 +26,11 @@ rule scores:
         plan.files("scoring"),
 
 
+rule selections:
+    input:
+        plan.files("selection"),
+
+
 rule statistics:
     input:
         plan.files("statistics"),

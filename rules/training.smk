@@ -6,6 +6,7 @@ rule train:
         check=plan.check("training"),
         base=plan.need("training", "base"),
         data=plan.need("training", "data"),
+        selection=plan.need("training", "selection"),
     output:
         adapter=update(
             "results/{scale}/{study}/checkpoints/{training}/seed-{seed}/adapter_model.safetensors"

@@ -52,6 +52,15 @@ LORA = "studies.speech.trainings.lora"
         ("studies.speech.items.test=100000", ["items.test", "100000"]),
         ("studeis=1", ["studeis", "did you mean 'studies'"]),
         ("scale=Embedded Scale", ["scale"]),
+        (f"{LORA}.selected=rnak", ["selected", "did you mean 'rank'"]),
+        (f"{LORA}.selected=targets", ["selected", "grid among the selections"]),
+        ("studies.speech.selections.rank.recipe=lorra", ["recipe", "did you mean 'lora'"]),
+        ("studies.speech.selections.rank.r=[8, 8]", ["selections.rank", "twice"]),
+        ("studies.speech.selections.rank.r=[]", ["selections.rank", "recipe, r and alpha"]),
+        ("studies.speech.selections.targets.among=[lora]", ["selections.targets", "two variants"]),
+        ("studies.speech.selections.targets.among=[lora, base]", ["base", "trained variant"]),
+        ("studies.speech.selections.rank.metric=acuracy", ["metric", "did you mean 'accuracy'"]),
+        ("studies.speech.selections.targets.seed=7", ["selections.targets.seed", "7"]),
     ],
 )
 def test_a_mistake_is_one_clear_line(project: Path, change: str, words: list[str]) -> None:

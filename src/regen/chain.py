@@ -9,12 +9,13 @@ prompt x a decoding, so two variants may share a checkpoint; a base model has no
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
 from regen.errors import InputError
 from regen.provenance import Input, Job
-from regen.schema import Config, Figure, Study, Variant, nearest
+from regen.schema import Config, Figure, Study, Training, Variant, nearest
 
 STAGES = (
     "sources",
@@ -23,12 +24,12 @@ STAGES = (
     "training",
     "prediction",
     "scoring",
+    "selection",
     "statistics",
     "tables",
     "figures",
     "paper",
 )
-SPLIT = "test"
 TABLES = ("comparison", "tests", "per-seed")
 """The tables of a study; each is written as .tex, .md, .csv and .json."""
 
@@ -131,32 +132,95 @@ class Chain:
         )
 
     def _study(self, name: str, study: Study) -> Iterator[Job]:
-        for training in study.trainings:
+        for selection in study.selections:
+            yield from self._grid(name, study, selection)
+        for training, recipe in study.trainings.items():
             for seed in study.seeds:
-                yield self._training(name, study, training, seed)
+                yield self._training(name, study, training, recipe, seed)
         scores = []
-        for variant in study.variants:
-            for run in runs_of(study, study.variants[variant]):
-                yield self._prediction(name, study, variant, run)
-                job = self._scoring(name, study, variant, run)
-                scores.append(Input("items.jsonl", job.out))
-                yield job
+        for variant, row in study.variants.items():
+            for run in runs_of(study, row):
+                jobs = self._answers(name, study, variant, run, "test")
+                scores.append(Input("items.jsonl", jobs[-1].out))
+                yield from jobs
+        for selection, choice in study.selections.items():
+            if choice.among:
+                yield from self._choice(name, study, selection)
         yield self._statistics(name, study, tuple(scores))
         yield self._tables(name, study)
         for figure in study.figures:
             yield self._figure(name, study, figure)
 
-    def _training(self, name: str, study: Study, training: str, seed: int) -> Job:
-        recipe = study.trainings[training]
+    def _grid(self, name: str, study: Study, selection: str) -> Iterator[Job]:
+        """A training at each point of a grid, its answers on the dev split, and the best one."""
+        jobs: list[Job] = []
+        points = study.points(selection)
+        seed = study.selections[selection].seed
+        for point, recipe in points.items():
+            row = Variant(training=point, prompt=recipe.prompt)
+            jobs += [
+                self._training(name, study, point, recipe, seed),
+                self._prediction(name, study, point, row, f"seed-{seed}", "dev"),
+                self._scoring(name, study, point, f"seed-{seed}", "dev"),
+            ]
+        if points:
+            asked = {point: point for point in points}
+            jobs.append(self._selection(name, study, selection, asked))
+        # The recipes wait for the grid's winner, so that their training comes after this one.
+        yield from (replace(job, part=f"selection-{selection}") for job in jobs)
+
+    def _choice(self, name: str, study: Study, selection: str) -> Iterator[Job]:
+        """Variants on the dev split, and the best of them."""
+        choice = study.selections[selection]
+        for variant in choice.among:
+            yield from self._answers(name, study, variant, f"seed-{choice.seed}", "dev")
+        asked = {variant: str(study.variants[variant].training) for variant in choice.among}
+        yield self._selection(name, study, selection, asked)
+
+    def _answers(
+        self, name: str, study: Study, variant: str, run: str, split: str
+    ) -> tuple[Job, Job]:
+        """A variant's predictions and their scores."""
+        row = study.variants[variant]
+        prediction = self._prediction(name, study, variant, row, run, split)
+        return prediction, self._scoring(name, study, variant, run, split)
+
+    def _selection(self, name: str, study: Study, selection: str, asked: dict[str, str]) -> Job:
+        """asked: {variant, or point of a grid: its training}."""
+        choice = study.selections[selection]
+        scores = f"{self.results}/{name}/scores"
+        checkpoints = f"{self.results}/{name}/checkpoints"
+        run = f"seed-{choice.seed}"
+        return Job(
+            stage="selection",
+            out=f"{self.results}/{name}/selection/{selection}",
+            function="regen.selection:select",
+            wildcards={"study": name, "selection": selection},
+            inputs={
+                "scores": tuple(Input("items.jsonl", f"{scores}/{one}/{run}/dev") for one in asked),
+                "summaries": tuple(
+                    Input("summary.json", f"{checkpoints}/{training}/{run}")
+                    for training in asked.values()
+                ),
+            },
+            params={"metric": choice.metric},
+            outputs=("selection.json",),
+        )
+
+    def _training(self, name: str, study: Study, training: str, recipe: Training, seed: int) -> Job:
+        inputs = {
+            "base": Input(None, f"models/{study.base}"),
+            "data": Input(None, f"data/{study.dataset}"),
+        }
+        if recipe.selected is not None:
+            folder = f"{self.results}/{name}/selection/{recipe.selected}"
+            inputs["selection"] = Input("selection.json", folder)
         return Job(
             stage="training",
             out=f"{self.results}/{name}/checkpoints/{training}/seed-{seed}",
             function="regen.training:train",
             wildcards={"study": name, "training": training, "seed": str(seed)},
-            inputs={
-                "base": Input(None, f"models/{study.base}"),
-                "data": Input(None, f"data/{study.dataset}"),
-            },
+            inputs=inputs,
             params={
                 "benchmark": study.benchmark,
                 "prompt": recipe.prompt,
@@ -175,8 +239,9 @@ class Chain:
             code=(benchmark_module(study.benchmark),),
         )
 
-    def _prediction(self, name: str, study: Study, variant: str, run: str) -> Job:
-        row = study.variants[variant]
+    def _prediction(
+        self, name: str, study: Study, variant: str, row: Variant, run: str, split: str
+    ) -> Job:
         inputs = {"data": Input(None, f"data/{study.dataset}")}
         if row.trivial is None:
             inputs["base"] = Input(None, f"models/{study.base}")
@@ -186,8 +251,8 @@ class Chain:
         params: dict[str, Any] = {
             "benchmark": study.benchmark,
             "variant": variant,
-            "split": SPLIT,
-            "limit": getattr(study.items, SPLIT),
+            "split": split,
+            "limit": getattr(study.items, split),
         }
         if row.trivial is not None:
             params |= {"trivial": row.trivial, "train_limit": study.items.train}
@@ -197,9 +262,9 @@ class Chain:
             params["seed"] = int(run.removeprefix("seed-"))
         return Job(
             stage="prediction",
-            out=f"{self.results}/{name}/predictions/{variant}/{run}/{SPLIT}",
+            out=f"{self.results}/{name}/predictions/{variant}/{run}/{split}",
             function="regen.prediction:predict",
-            wildcards={"study": name, "variant": variant, "run": run, "split": SPLIT},
+            wildcards={"study": name, "variant": variant, "run": run, "split": split},
             inputs=inputs,
             params=params,
             outputs=("predictions.jsonl",),
@@ -207,21 +272,21 @@ class Chain:
             code=(benchmark_module(study.benchmark),),
         )
 
-    def _scoring(self, name: str, study: Study, variant: str, run: str) -> Job:
-        predictions = f"{self.results}/{name}/predictions/{variant}/{run}/{SPLIT}"
+    def _scoring(self, name: str, study: Study, variant: str, run: str, split: str) -> Job:
+        predictions = f"{self.results}/{name}/predictions/{variant}/{run}/{split}"
         return Job(
             stage="scoring",
-            out=f"{self.results}/{name}/scores/{variant}/{run}/{SPLIT}",
+            out=f"{self.results}/{name}/scores/{variant}/{run}/{split}",
             function="regen.scoring:score",
-            wildcards={"study": name, "variant": variant, "run": run, "split": SPLIT},
+            wildcards={"study": name, "variant": variant, "run": run, "split": split},
             inputs={
                 "predictions": Input("predictions.jsonl", predictions),
                 "data": Input(None, f"data/{study.dataset}"),
             },
             params={
                 "benchmark": study.benchmark,
-                "split": SPLIT,
-                "limit": getattr(study.items, SPLIT),
+                "split": split,
+                "limit": getattr(study.items, split),
             },
             outputs=("items.jsonl", "summary.json"),
             code=(benchmark_module(study.benchmark),),

@@ -84,6 +84,9 @@ def check_benchmark(name: str, study: Study) -> None:
             known(row.trivial, benchmark.trivial, place, "trivial baseline")
     for facet in study.facets:
         known(facet, benchmark.facets, f"{where}.facets", "facet")
+    for choice, selection in study.selections.items():
+        place = f"{where}.selections.{choice}.metric"
+        known(selection.metric, benchmark.metrics, place, "metric")
     for comparison in study.comparisons:
         place = f"{where}.comparisons.{comparison.family}.metric"
         known(comparison.metric, benchmark.metrics, place, "metric")
@@ -92,7 +95,16 @@ def check_benchmark(name: str, study: Study) -> None:
         known(figure.metric, benchmark.metrics, place, "metric")
 
 
-NAMED = ("datasets", "models", "studies", "trainings", "variants", "labels", "resources")
+NAMED = (
+    "datasets",
+    "models",
+    "studies",
+    "trainings",
+    "selections",
+    "variants",
+    "labels",
+    "resources",
+)
 
 
 def without_nulls(merged: Mapping[str, Any]) -> dict[str, Any]:

@@ -68,7 +68,8 @@ class Job:
     keyword arguments. `wildcards` are the job's address. `code` names modules that the function
     reaches by name only (a benchmark). `outputs` are the files that it promises to Snakemake, in
     the folder; `beside` are files and folders that come with them. `measured` are outputs that
-    vary from run to run and are left out of the content id.
+    vary from run to run and are left out of the content id. `part` names jobs of several stages
+    that DVC versions as one: a loop that comes back to a stage would be a cycle among its stages.
     """
 
     stage: str
@@ -81,6 +82,7 @@ class Job:
     beside: tuple[str, ...] = ()
     measured: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
+    part: str = ""
 
     @property
     def content_id(self) -> str:

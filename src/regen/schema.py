@@ -141,8 +141,41 @@ class Training(Section):
     """named prompt of the benchmark that the model is trained on"""
     lora: Lora = Lora()
     """the adapter"""
+    selected: Name | None = None
+    """grid of the study's `selections` whose winner gives `lora.r` and `lora.alpha` instead"""
     optimisation: Optimisation = Optimisation()
     """the optimiser"""
+
+
+class Selection(Section):
+    """The best on the dev split: of a grid over rank and scale, or among trained variants.
+
+    Ties go to fewer trainable parameters, then to the smaller alpha.
+    """
+
+    recipe: Name | None = None
+    """of a grid: the recipe that is trained at each of its points"""
+    r: list[Positive] = []
+    """of a grid: ranks"""
+    alpha: list[Positive] = []
+    """of a grid: scales"""
+    among: list[Name] = []
+    """else: variants that are trained, as they are"""
+    seed: Seed
+    """the one seed that they are trained with for this"""
+    metric: str = "accuracy"
+    """metric of the benchmark, on the dev split"""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> "Selection":
+        grid = bool(self.recipe and self.r and self.alpha)
+        if grid == (len(self.among) > 1) or (self.among and (self.recipe or self.r or self.alpha)):
+            raise ValueError("a selection has recipe, r and alpha, or two variants in `among`")
+        for name in ("r", "alpha", "among"):
+            values = getattr(self, name)
+            if len(set(values)) != len(values):
+                raise ValueError(f"{name}: {values} names one twice")
+        return self
 
 
 class Decoding(Section):
@@ -235,6 +268,8 @@ class Study(Section):
     """variant that the table compares with"""
     trainings: dict[Name, Training]
     """recipes by name"""
+    selections: dict[Name, Selection] = {}
+    """choices made on the dev split, by name"""
     variants: dict[Name, Variant]
     """what is compared, by name, in the table's order"""
     labels: dict[Name, Label]
@@ -257,6 +292,22 @@ class Study(Section):
             known(name, self.labels, f"variants.{name}", "label")
             if variant.training is not None:
                 known(variant.training, self.trainings, f"variants.{name}.training", "training")
+        for name, selection in self.selections.items():
+            if selection.recipe is not None:
+                known(selection.recipe, self.trainings, f"selections.{name}.recipe", "training")
+            trained = [key for key, row in self.variants.items() if row.training]
+            for asked in selection.among:
+                known(asked, trained, f"selections.{name}.among", "trained variant")
+            if selection.among and selection.seed not in self.seeds:
+                raise ValueError(f"selections.{name}.seed: {selection.seed} is none of `seeds`")
+            for point in self.points(name):
+                if point in self.trainings or point in self.variants:
+                    raise ValueError(f"{point}: the name of a grid's point; use another")
+        for name, training in self.trainings.items():
+            if training.selected is not None:
+                where = f"trainings.{name}.selected"
+                grids = [key for key, one in self.selections.items() if one.recipe is not None]
+                known(training.selected, grids, where, "grid among the selections")
         for comparison in self.comparisons:
             for pair in comparison.pairs:
                 for name in pair:
@@ -266,6 +317,20 @@ class Study(Section):
             for name in figure.variants:
                 known(name, self.variants, f"figures.{figure.name}.variants", "variant")
         return self
+
+    def points(self, selection: str) -> dict[str, Training]:
+        """The trainings of a grid, by name; none for a choice among recipes."""
+        grid = self.selections[selection]
+        if grid.recipe is None or grid.recipe not in self.trainings:
+            return {}
+        recipe = self.trainings[grid.recipe].model_copy(update={"selected": None})
+        return {
+            f"{selection}-r{r}-alpha{alpha}": recipe.model_copy(
+                update={"lora": recipe.lora.model_copy(update={"r": r, "alpha": alpha})}
+            )
+            for r in grid.r
+            for alpha in grid.alpha
+        }
 
 
 class Resources(Section):

@@ -23,7 +23,7 @@ import numpy as np
 from regen.benchmarks.registry import get_benchmark
 from regen.code import code_of
 from regen.errors import InputError
-from regen.files import dumps, sha256, write_bytes, write_json, write_jsonl
+from regen.files import dumps, read_json, sha256, write_bytes, write_json, write_jsonl
 from regen.models.loading import content_id, load
 from regen.progress import track
 from regen.seeding import seed_everything
@@ -46,6 +46,7 @@ def train(
     limit: int,
     seed: int,
     out: Path,
+    selection: Path | None = None,
 ) -> None:
     """Train an adapter on the first `limit` items of the train split.
 
@@ -55,6 +56,7 @@ def train(
     optimisation: {epochs, max_steps or None, batch_size, learning_rate, warmup_fraction,
         weight_decay, max_grad_norm, save_every}; AdamW, linear warm-up, then linear decay to 0
     seed: of the adapter's initialisation, dropout and the order of the items
+    selection: selection.json of a grid, whose winner gives r and alpha
 
     Writes adapter_model.safetensors and adapter_config.json (which peft loads; in place of the
     base's name they hold its content id), log.jsonl (a row a step), summary.json (parameter
@@ -62,6 +64,9 @@ def train(
     `.state/` in `out`; the same call then goes on from there.
     """
     started = time.monotonic()
+    if selection is not None:
+        winner = read_json(selection)["winner"]
+        lora = lora | {"r": winner["r"], "alpha": winner["alpha"]}
     task = get_benchmark(benchmark)
     template = task.template(prompt)
     items = task.load_dataset(data, "train", limit)
@@ -307,6 +312,7 @@ def summary(network: Any, lora: dict[str, Any], items: int, log: list[dict[str, 
     trainable, everything = network.get_nb_trainable_parameters()
     last = [row["loss"] for row in log[-10:]]
     return {
+        "lora": lora,
         "target_modules": TARGETS[lora["targets"]],
         "trainable": trainable,
         "all": everything,

@@ -26,9 +26,10 @@ NOT_RECORDED = {"sources", "data", "models", "training"}
 """Stages whose files do not go to a DVC remote by default: third-party data, and weights."""
 
 STUDY_KEYS = {
-    "training": ["benchmark", "dataset", "base", "items.train", "seeds", "trainings"],
-    "prediction": ["benchmark", "dataset", "base", "items", "seeds", "variants"],
-    "scoring": ["benchmark", "dataset", "items.test", "seeds", "variants"],
+    "training": ["benchmark", "dataset", "base", "items.train", "seeds", "trainings", "selections"],
+    "prediction": ["benchmark", "dataset", "base", "items", "seeds", "variants", "selections"],
+    "scoring": ["benchmark", "dataset", "items", "seeds", "variants", "selections"],
+    "selection": ["seeds", "trainings", "selections"],
     "statistics": ["seeds", "variants", "comparisons", "facets"],
     "tables": ["variants", "labels", "comparisons", "reference"],
     "figures": ["variants", "labels", "figures"],
@@ -39,7 +40,7 @@ STUDY_KEYS = {
 def stage_name(job: Job) -> str:
     """The DVC stage that a job belongs to."""
     owner = next((job.wildcards[k] for k in ("study", "dataset", "base") if k in job.wildcards), "")
-    return f"{job.stage}-{owner}" if owner else job.stage
+    return f"{job.part or job.stage}-{owner}" if owner else job.stage
 
 
 def stages_of(chain: Chain) -> dict[str, list[Job]]:
@@ -74,7 +75,8 @@ def describe(name: str, jobs: list[Job]) -> dict[str, Any]:
             outs.append({f"{job.out}/{output}": {"cache": False, "persist": True}})
     described: dict[str, Any] = {"cmd": f"snakemake {name.replace('-', '_')}"}
     described["deps"] = sorted(inputs | code)
-    described["params"] = [{"config.yaml": keys_of(jobs[0])}]
+    keys = dict.fromkeys(key for job in jobs for key in keys_of(job))
+    described["params"] = [{"config.yaml": list(keys)}]
     described["outs"] = outs
     return described
 

@@ -25,6 +25,7 @@ STAGE_OF_RULE = {
     "train": "training",
     "predict": "prediction",
     "score": "scoring",
+    "select": "selection",
     "analyze": "statistics",
     "tabulate": "tables",
     "plot": "figures",

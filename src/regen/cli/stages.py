@@ -166,6 +166,18 @@ def score(
 
 
 @app.command()
+def select(
+    study: StudyName,
+    selection: Annotated[str, typer.Option(help="A selection of the study.")],
+    configfile: ConfigFiles = [],  # noqa: B006
+    changes: Changes = [],  # noqa: B006
+    force: Force = False,
+) -> None:
+    """Choose the best training on the dev split."""
+    make("selection", configfile, changes, force=force, study=study, selection=selection)
+
+
+@app.command()
 def statistics(
     study: StudyName,
     configfile: ConfigFiles = [],  # noqa: B006
