@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from regen.chain import TABLES, Chain
+from regen.chain import Chain
+from regen.chain.results import TABLES
 from regen.config import check, read
 from regen.files import read_json
 from regen.provenance import Digests

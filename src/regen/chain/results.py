@@ -1,0 +1,99 @@
+"""Jobs from a study's scores to the paper: statistics, tables, figures, the PDF."""
+
+from typing import Any
+
+from regen.chain.study import Home
+from regen.provenance import Input, Job
+from regen.schema import Config, Figure, Study
+
+TABLES = ("comparison", "tests", "per-seed")
+"""The tables of a study; each is written as .tex, .md, .csv and .json."""
+
+
+def statistics_job(home: Home, scores: tuple[Input, ...]) -> Job:
+    return Job(
+        stage="statistics",
+        out=f"{home.folder}/statistics",
+        function="regen.statistics.stage:statistics",
+        wildcards={"study": home.name},
+        inputs={"scores": scores},
+        params={
+            "variants": {variant: {} for variant in home.study.variants},
+            "comparisons": [c.model_dump() for c in home.study.comparisons],
+            "facets": home.study.facets,
+        },
+        outputs=("variants.json", "comparisons.json", "facets.json", "metrics.json"),
+    )
+
+
+def tables_job(home: Home) -> Job:
+    return Job(
+        stage="tables",
+        out=f"{home.folder}/tables",
+        function="regen.tables.study:tables",
+        wildcards={"study": home.name},
+        inputs={"statistics": Input(None, f"{home.folder}/statistics")},
+        params={
+            "study": home.name,
+            "variants": labels(home.study),
+            "comparisons": [c.model_dump() for c in home.study.comparisons],
+            "reference": home.study.reference,
+        },
+        outputs=tuple(f"{t}.{e}" for t in TABLES for e in ("tex", "md", "csv", "json")),
+    )
+
+
+def figure_job(home: Home, figure: Figure) -> Job:
+    return Job(
+        stage="figures",
+        out=f"{home.folder}/figures/{figure.name}",
+        function="regen.figures:figures",
+        wildcards={"study": home.name, "figure": figure.name},
+        inputs={"statistics": Input(None, f"{home.folder}/statistics")},
+        params={"variants": labels(home.study), "figures": [figure.model_dump()]},
+        outputs=tuple(f"{figure.name}.{ending}" for ending in ("json", "pdf", "png")),
+    )
+
+
+def paper_job(config: Config, results: str) -> Job:
+    studies = list(config.studies)
+    sections = tuple(Input(f"paper/sections/{study}.tex") for study in studies)
+
+    def of(stage: str) -> tuple[Input, ...]:
+        folders = [f"{results}/{study}/{stage}" for study in studies]
+        return tuple(Input(None, folder) for folder in folders)
+
+    figures = tuple(
+        Input(None, f"{results}/{study}/figures/{figure.name}")
+        for study in studies
+        for figure in config.studies[study].figures
+    )
+
+    return Job(
+        stage="paper",
+        out=f"{results}/paper",
+        function="regen.paper:paper",
+        inputs={
+            "main": Input("paper/main.tex"),
+            "abstracts": tuple(Input(f"paper/abstracts/{study}.tex") for study in studies),
+            "sections": sections,
+            "tables": of("tables"),
+            "figures": figures,
+            "statistics": of("statistics"),
+        },
+        params={
+            "studies": studies,
+            "title": config.title,
+            "scale": config.scale,
+            "stamp": config.stamp,
+        },
+        outputs=("main.pdf", "numbers.tex", "numbers.json"),
+    )
+
+
+def labels(study: Study) -> dict[str, dict[str, Any]]:
+    """What tables and figures print of each variant."""
+    return {
+        name: {**study.labels[name].model_dump(), "trivial": variant.trivial is not None}
+        for name, variant in study.variants.items()
+    }

@@ -1,0 +1,170 @@
+"""Jobs of a study up to its scores: trainings, answers, and the choices made on the dev split."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from regen.provenance import Input, Job
+from regen.schema import Study, Training, Variant
+
+
+@dataclass(frozen=True)
+class Home:
+    """A study, its name, and the folder of its results."""
+
+    name: str
+    study: Study
+    folder: str
+
+
+def grid_jobs(home: Home, selection: str) -> Iterator[Job]:
+    """A training at each point of a grid, its answers on the dev split, and the best one."""
+    jobs: list[Job] = []
+    points = home.study.points(selection)
+    seed = home.study.selections[selection].seed
+    for point, recipe in points.items():
+        row = Variant(training=point, prompt=recipe.prompt)
+        jobs += [
+            training_job(home, point, recipe, seed),
+            prediction_job(home, point, row, f"seed-{seed}", "dev"),
+            scoring_job(home, point, f"seed-{seed}", "dev"),
+        ]
+    if points:
+        asked = {point: point for point in points}
+        jobs.append(selection_job(home, selection, asked))
+    # The recipes wait for the grid's winner, so that their training comes after this one.
+    yield from (replace(job, part=f"selection-{selection}") for job in jobs)
+
+
+def choice_jobs(home: Home, selection: str) -> Iterator[Job]:
+    """Variants on the dev split, and the best of them."""
+    choice = home.study.selections[selection]
+    for variant in choice.among:
+        yield from answer_jobs(home, variant, f"seed-{choice.seed}", "dev")
+    asked = {variant: str(home.study.variants[variant].training) for variant in choice.among}
+    yield selection_job(home, selection, asked)
+
+
+def answer_jobs(home: Home, variant: str, run: str, split: str) -> tuple[Job, Job]:
+    """A variant's predictions and their scores."""
+    row = home.study.variants[variant]
+    asked = prediction_job(home, variant, row, run, split)
+    return asked, scoring_job(home, variant, run, split)
+
+
+def selection_job(home: Home, selection: str, asked: dict[str, str]) -> Job:
+    """asked: {variant, or point of a grid: its training}."""
+    choice = home.study.selections[selection]
+    scores = f"{home.folder}/scores"
+    checkpoints = f"{home.folder}/checkpoints"
+    run = f"seed-{choice.seed}"
+    return Job(
+        stage="selection",
+        out=f"{home.folder}/selection/{selection}",
+        function="regen.selection:select",
+        wildcards={"study": home.name, "selection": selection},
+        inputs={
+            "scores": tuple(Input("items.jsonl", f"{scores}/{one}/{run}/dev") for one in asked),
+            "summaries": tuple(
+                Input("summary.json", f"{checkpoints}/{training}/{run}")
+                for training in asked.values()
+            ),
+        },
+        params={"metric": choice.metric},
+        outputs=("selection.json",),
+    )
+
+
+def training_job(home: Home, training: str, recipe: Training, seed: int) -> Job:
+    inputs = {
+        "base": Input(None, f"models/{home.study.base}"),
+        "data": Input(None, f"data/{home.study.dataset}"),
+    }
+    if recipe.selected is not None:
+        folder = f"{home.folder}/selection/{recipe.selected}"
+        inputs["selection"] = Input("selection.json", folder)
+    return Job(
+        stage="training",
+        out=f"{home.folder}/checkpoints/{training}/seed-{seed}",
+        function="regen.training:train",
+        wildcards={"study": home.name, "training": training, "seed": str(seed)},
+        inputs=inputs,
+        params={
+            "benchmark": home.study.benchmark,
+            "prompt": recipe.prompt,
+            "lora": recipe.lora.model_dump(),
+            "optimisation": recipe.optimisation.model_dump(),
+            "limit": home.study.items.train,
+            "seed": seed,
+        },
+        outputs=(
+            "adapter_model.safetensors",
+            "adapter_config.json",
+            "log.jsonl",
+            "summary.json",
+        ),
+        measured=("timing.json",),
+        code=(benchmark_module(home.study.benchmark),),
+    )
+
+
+def prediction_job(home: Home, variant: str, row: Variant, run: str, split: str) -> Job:
+    inputs = {"data": Input(None, f"data/{home.study.dataset}")}
+    if row.trivial is None:
+        inputs["base"] = Input(None, f"models/{home.study.base}")
+    if row.training is not None:
+        folder = f"{home.folder}/checkpoints/{row.training}/{run}"
+        inputs["adapter"] = Input(None, folder)
+    params: dict[str, Any] = {
+        "benchmark": home.study.benchmark,
+        "variant": variant,
+        "split": split,
+        "limit": getattr(home.study.items, split),
+    }
+    if row.trivial is not None:
+        params |= {"trivial": row.trivial, "train_limit": home.study.items.train}
+    else:
+        params |= {"prompt": row.prompt, "decoding": row.decoding.model_dump()}
+    if run != "base":
+        params["seed"] = int(run.removeprefix("seed-"))
+    return Job(
+        stage="prediction",
+        out=f"{home.folder}/predictions/{variant}/{run}/{split}",
+        function="regen.prediction:predict",
+        wildcards={"study": home.name, "variant": variant, "run": run, "split": split},
+        inputs=inputs,
+        params=params,
+        outputs=("predictions.jsonl",),
+        measured=("timing.json",),
+        code=(benchmark_module(home.study.benchmark),),
+    )
+
+
+def scoring_job(home: Home, variant: str, run: str, split: str) -> Job:
+    predictions = f"{home.folder}/predictions/{variant}/{run}/{split}"
+    return Job(
+        stage="scoring",
+        out=f"{home.folder}/scores/{variant}/{run}/{split}",
+        function="regen.scoring:score",
+        wildcards={"study": home.name, "variant": variant, "run": run, "split": split},
+        inputs={
+            "predictions": Input("predictions.jsonl", predictions),
+            "data": Input(None, f"data/{home.study.dataset}"),
+        },
+        params={
+            "benchmark": home.study.benchmark,
+            "split": split,
+            "limit": getattr(home.study.items, split),
+        },
+        outputs=("items.jsonl", "summary.json"),
+        code=(benchmark_module(home.study.benchmark),),
+    )
+
+
+def runs_of(study: Study, variant: Variant) -> list[str]:
+    """The runs that a variant has: one a seed if it is trained, else the one called "base"."""
+    return [f"seed-{seed}" for seed in study.seeds] if variant.training else ["base"]
+
+
+def benchmark_module(name: str) -> str:
+    return f"regen.benchmarks.{name.replace('-', '_')}"
