@@ -10,6 +10,7 @@ rule compile_paper:
         tables=plan.need("paper", "tables"),
         figures=plan.need("paper", "figures"),
         statistics=plan.need("paper", "statistics"),
+        selections=plan.need("paper", "selections"),
     output:
         pdf=report(update("results/{scale}/paper/main.pdf"), category="paper"),
         macros=update("results/{scale}/paper/numbers.tex"),

@@ -52,6 +52,13 @@ def place(tmp_path: Path) -> dict[str, Any]:
         "n_groups": 50, "smallest_detectable": 0.1, "test": "t", "reason": "r", "limits": [],
         "verdict": "lora beats base & 5% more (-1.0 points).", "per_seed": [],
     }])  # fmt: skip
+    selection = tmp_path / "results" / "toy" / "selection" / "rank" / "selection.json"
+    winner = {
+        "name": "rank-r8-alpha16", "r": 8, "alpha": 16, "targets": "attention", "trainable": 4096,
+        "value": 0.8125,
+    }  # fmt: skip
+    chosen = {"winner": winner, "why": "the best", "n_items": 100, "points": [winner]}
+    write_json(selection, chosen)
     tables = tmp_path / "results" / "toy" / "tables"
     write_text(tables / "comparison.tex", TABLE)
     write_text(tmp_path / "main.tex", MAIN)
@@ -60,7 +67,8 @@ def place(tmp_path: Path) -> dict[str, Any]:
     return {
         "main": tmp_path / "main.tex", "sections": [tmp_path / "toy.tex"],
         "abstracts": [tmp_path / "abstract.tex"], "tables": [tables],
-        "figures": [], "statistics": [statistics], "studies": ["toy"], "title": "A & B_1 50% {x} α",
+        "figures": [], "statistics": [statistics],
+        "selections": [selection], "studies": ["toy"], "title": "A & B_1 50% {x} α",
         "scale": "embedded", "stamp": "stamped: no #1",
     }  # fmt: skip
 
@@ -96,14 +104,16 @@ def test_every_number_stands_at_its_source(place: dict[str, Any], tmp_path: Path
     numbers = read_json(make(place, tmp_path / "out") / "numbers.json")
     assert numbers["toy/main/lora-vs-base/p_holm"]["text"] == "p < 0.001"
     assert numbers["toy/lora/accuracy/seeds"]["value"] == 2
+    assert numbers["toy/selection/rank/r"]["text"] == "8"
+    assert numbers["toy/selection/rank/value"]["text"] in ("81.2", "81.3")
     assert numbers["toy/base/accuracy/seeds"]["value"] == 0
     assert numbers["toy/base/accuracy/sd"]["text"] == "n/a (one run)"
     assert numbers["toy/main/lora-vs-base/high"]["text"] == "−30.0"
     for key, number in numbers.items():
-        if key.endswith(("/seeds", "/limits")):
+        if key.endswith(("/seeds", "/limits", "/points")):
             continue  # counts of what stands there
         for source in number["sources"]:
-            document = read_json(place["statistics"][0] / source["file"])
+            document = read_json(place["statistics"][0].parent / source["input"] / source["file"])
             assert follow(document, source["pointer"]) == number["value"], key
 
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from regen.files import Absent
-from regen.tables.read import Found, Statistics, cell
+from regen.files import Absent, read_json
+from regen.tables.read import Found, Statistics, cell, follow, pointer
 from regen.tables.study import PERCENT
 from regen.tables.table import Source, Value, escape
 
@@ -35,7 +35,7 @@ COMPARISON_FORMATS = {
 
 @dataclass(frozen=True)
 class Number:
-    """A value as the text prints it, and where it stands (a file of the study's statistics)."""
+    """A value as the text prints it, and where it stands."""
 
     key: str
     text: str
@@ -67,6 +67,25 @@ def numbers_of(study: str, folder: Path) -> Iterator[Number]:
             value, source = read.comparison(index, name)
             yield Number(f"{here}/{name}", p_text(value), value, (source,))
         yield _limits(here, comparison, index)
+
+
+def numbers_of_selection(file: Path) -> Iterator[Number]:
+    """What a choice on the dev split came to: keys such as speech/selection/rank/r."""
+    study, folder = file.parents[2].name, f"selection/{file.parent.name}"
+    chosen = read_json(file)
+
+    def number(name: str, pattern: str, scale: int, *path: str) -> Number:
+        value = follow(chosen, pointer(*path))
+        source = Source(folder, file.name, pointer(*path))
+        return _number(f"{study}/{folder}/{name}", pattern, scale, (value, source))
+
+    yield number("why", "{}", 1, "why")
+    yield number("n_items", "{:d}", 1, "n_items")
+    yield number("value", "{:.1f}", PERCENT, "winner", "value")
+    for name in ("name", "r", "alpha", "targets", "trainable"):
+        yield number(name, "{}", 1, "winner", name)
+    count, source = len(chosen["points"]), Source(folder, file.name, "/points")
+    yield Number(f"{study}/{folder}/points", str(count), count, (source,))
 
 
 def p_text(value: Value) -> str:

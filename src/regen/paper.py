@@ -9,7 +9,7 @@ from pathlib import Path
 
 from regen.errors import InputError
 from regen.files import write_json, write_text
-from regen.numbers import Number, macros, numbers_of
+from regen.numbers import Number, macros, numbers_of, numbers_of_selection
 from regen.prose import check_prose
 from regen.tables.table import escape
 
@@ -29,6 +29,7 @@ def paper(
     tables: list[Path],
     figures: list[Path],
     statistics: list[Path],
+    selections: list[Path],
     studies: list[str],
     title: str,
     scale: str,
@@ -38,7 +39,7 @@ def paper(
     r"""Write numbers.tex, numbers.json (each with its source), and main.pdf.
 
     abstracts, sections, tables, statistics: aligned with `studies`;
-    figures: results/<scale>/<study>/figures/<name>
+    figures: results/<scale>/<study>/figures/<name>; selections: <study>/selection/<name>/*.json
     The text takes numbers as \result{speech/lora/accuracy/mean}, and conclusions, written from the
     test's outcome, as \verdict{speech/main/lora-vs-base}. Raises InputError, in one line, for a
     number typed by hand, an unknown key, a LaTeX error, and where there is no LaTeX.
@@ -46,6 +47,8 @@ def paper(
     numbers: list[Number] = []
     for study, folder in zip(studies, statistics, strict=True):
         numbers += numbers_of(study, folder)
+    for selection in selections:
+        numbers += numbers_of_selection(selection)
     check_prose([main, *abstracts, *sections], (number.key for number in numbers))
     write_text(out / "numbers.tex", macros(numbers))
     write_json(

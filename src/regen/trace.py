@@ -105,16 +105,23 @@ def _trace(
     study = study or job.wildcards["study"]
     if not sources:
         raise InputError(f"{what}: {text!r} is a word of the configuration, not a number")
-    folder = Path(chain.job("statistics", study=study).out)
+    home = f"{chain.results}/{study}"
     values = []
+    made = {}
+    variants: set[str] = set()
     for source in sources:
-        file = folder / source["file"]
-        found = follow(read_json(file), source["pointer"])
-        values.append(Value(str(file), source["pointer"], found))
-    variants = set().union(*(variants_behind(v) for v in values))
-    scores = [j for j in chain.of_stage("scoring", study) if j.wildcards["variant"] in variants]
-    needed = below(chain, [*scores])
-    path = [job, chain.job("statistics", study=study), *reversed(needed)]
+        found = chain.jobs[f"{home}/{source['input']}"]
+        made[found.out] = found
+        file = Path(found.out, source["file"])
+        value = follow(read_json(file), source["pointer"])
+        values.append(Value(str(file), source["pointer"], value))
+        variants |= variants_behind(found, values[-1], chain)
+    scores = [
+        one
+        for one in below(chain, made.values())
+        if one.stage == "scoring" and one.wildcards["variant"] in variants
+    ]
+    path = [job, *made.values(), *reversed(below(chain, scores))]
     states = {s.folder: s for s in status(chain, digests)}
     links = []
     for one in path:
@@ -139,8 +146,10 @@ def _trace(
     return Trace(what, text, tuple(values), tuple(links), _items(scores), commands)
 
 
-def variants_behind(value: Value) -> set[str]:
-    """The variants whose answers a statistic was computed from, by where it stands."""
+def variants_behind(made: Job, value: Value, chain: Chain) -> set[str]:
+    """The variants whose answers a number was computed from, by where it stands."""
+    if made.stage != "statistics":
+        return {up.wildcards["variant"] for up in chain.upstream(made) if up.stage == "scoring"}
     steps = value.pointer.split("/")[1:]
     document = read_json(Path(value.file))
     if isinstance(document, list):  # comparisons.json

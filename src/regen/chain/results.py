@@ -69,6 +69,11 @@ def paper_job(config: Config, results: str) -> Job:
         for figure in config.studies[study].figures
     )
 
+    selections = tuple(
+        Input("selection.json", f"{results}/{study}/selection/{selection}")
+        for study in studies
+        for selection in config.studies[study].selections
+    )
     return Job(
         stage="paper",
         out=f"{results}/paper",
@@ -80,6 +85,7 @@ def paper_job(config: Config, results: str) -> Job:
             "tables": of("tables"),
             "figures": figures,
             "statistics": of("statistics"),
+            "selections": selections,
         },
         params={
             "studies": studies,

@@ -14,7 +14,10 @@ Value = float | int | str | None | Absent
 
 @dataclass(frozen=True)
 class Source:
-    """Where a number stands: a file of the stage's input folder, and a JSON pointer (RFC 6901)."""
+    """Where a number stands: a file and a JSON pointer (RFC 6901) in it.
+
+    `input` is the folder, below the results of the study: "statistics", or "selection/rank".
+    """
 
     input: str
     file: str
