@@ -16,7 +16,7 @@ wildcard_constraints:
     scale=plan.config.scale,
     dataset="[^/]+",
     base="[^/]+",
-    study="[^/]+",
+    study="|".join(plan.config.studies),
     training="[^/]+",
     seed="[^/]+",
     variant="[^/]+",
@@ -41,6 +41,7 @@ include: "rules/selection.smk"
 include: "rules/statistics.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
+include: "rules/across.smk"
 include: "rules/paper.smk"
 
 

@@ -11,6 +11,9 @@ rule compile_paper:
         figures=plan.need("paper", "figures"),
         statistics=plan.need("paper", "statistics"),
         selections=plan.need("paper", "selections"),
+        appendix=plan.need("paper", "appendix"),
+        appendix_tables=plan.need("paper", "appendix_tables"),
+        simulation=plan.need("paper", "simulation"),
     output:
         pdf=report(update("results/{scale}/paper/main.pdf"), category="paper"),
         macros=update("results/{scale}/paper/numbers.tex"),

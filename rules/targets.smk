@@ -41,6 +41,12 @@ rule tables:
         plan.files("tables"),
 
 
+rule across:
+    input:
+        plan.files("simulation"),
+        plan.files("appendix"),
+
+
 rule figures:
     input:
         plan.files("figures"),

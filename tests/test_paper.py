@@ -20,7 +20,8 @@ MAIN = r"""\pdfsuppressptexinfo=-1 \pdftrailerid{} \pdfinfoomitdate=1
 \newcommand{\verdict}[1]{\csname regen@#1/verdict\endcsname}
 \newcommand{\literal}[1]{#1}
 \input{numbers}\input{settings}
-\begin{document}\papertitle. \paperstamp\input{abstracts}\input{studies}\end{document}
+\begin{document}\papertitle. \paperstamp
+\input{abstracts}\input{studies}\input{appendix}\end{document}
 """
 SECTION = r"""Mean \result{toy/lora/accuracy/mean}, \verdict{toy/main/lora-vs-base}
 Table~\ref{tab:toy}. \input{tables/toy/comparison}
@@ -59,6 +60,13 @@ def place(tmp_path: Path) -> dict[str, Any]:
     }  # fmt: skip
     chosen = {"winner": winner, "why": "the best", "n_items": 100, "points": [winner]}
     write_json(selection, chosen)
+    across = tmp_path / "results" / "across"
+    write_json(across / "simulation" / "simulation.json", {
+        "grid": {"replications": 40, "seeds": [1, 3]},
+        "ranges": {"errors": {"t over items / both / no": {"low": 0.031, "high": 0.553}}},
+    })  # fmt: skip
+    write_json(across / "tables" / "findings.json", {"counts": {"all": 15, "cannot be": 2}})
+    write_text(tmp_path / "appendix.tex", r"\result{across/audit/cannot-be} of them cannot be.")
     tables = tmp_path / "results" / "toy" / "tables"
     write_text(tables / "comparison.tex", TABLE)
     write_text(tmp_path / "main.tex", MAIN)
@@ -68,7 +76,10 @@ def place(tmp_path: Path) -> dict[str, Any]:
         "main": tmp_path / "main.tex", "sections": [tmp_path / "toy.tex"],
         "abstracts": [tmp_path / "abstract.tex"], "tables": [tables],
         "figures": [], "statistics": [statistics],
-        "selections": [selection], "studies": ["toy"], "title": "A & B_1 50% {x} α",
+        "selections": [selection], "appendix": tmp_path / "appendix.tex",
+        "appendix_tables": across / "tables",
+        "simulation": across / "simulation" / "simulation.json",
+        "studies": ["toy"], "title": "A & B_1 50% {x} α",
         "scale": "embedded", "stamp": "stamped: no #1",
     }  # fmt: skip
 
@@ -90,6 +101,7 @@ def test_the_text_has_the_results_and_the_verdict(place: dict[str, Any], tmp_pat
     assert "Mean 71.2," in text or "Mean 71.3," in text
     assert "lora beats base & 5% more (−1.0 points)." in text
     assert "We got 50.0." in text
+    assert "2 of them cannot be." in text
     assert "A & B_1 50% {x} α. stamped: no #1" in text
 
 
@@ -104,6 +116,8 @@ def test_every_number_stands_at_its_source(place: dict[str, Any], tmp_path: Path
     numbers = read_json(make(place, tmp_path / "out") / "numbers.json")
     assert numbers["toy/main/lora-vs-base/p_holm"]["text"] == "p < 0.001"
     assert numbers["toy/lora/accuracy/seeds"]["value"] == 2
+    assert numbers["across/errors/t-over-items/both/no/high"]["text"] == "55.3"
+    assert numbers["across/grid/replications"]["text"] == "40"
     assert numbers["toy/selection/rank/r"]["text"] == "8"
     assert numbers["toy/selection/rank/value"]["text"] in ("81.2", "81.3")
     assert numbers["toy/base/accuracy/seeds"]["value"] == 0
@@ -113,7 +127,8 @@ def test_every_number_stands_at_its_source(place: dict[str, Any], tmp_path: Path
         if key.endswith(("/seeds", "/limits", "/points")):
             continue  # counts of what stands there
         for source in number["sources"]:
-            document = read_json(place["statistics"][0].parent / source["input"] / source["file"])
+            home = place["statistics"][0].parents[1] / key.split("/")[0]
+            document = read_json(home / source["input"] / source["file"])
             assert follow(document, source["pointer"]) == number["value"], key
 
 

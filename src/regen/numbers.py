@@ -88,6 +88,32 @@ def numbers_of_selection(file: Path) -> Iterator[Number]:
     yield Number(f"{study}/{folder}/points", str(count), count, (source,))
 
 
+def numbers_across(simulation: Path, findings: Path) -> Iterator[Number]:
+    """What the appendix says: keys such as across/errors/seed-by-item-t-test/both/yes/high, in
+    percent, across/grid/replications and across/audit/cannot-be.
+    """
+    simulated, audited = read_json(simulation), read_json(findings)
+
+    def number(key: str, pattern: str, scale: int, folder: str, file: Path, *path: str) -> Number:
+        document = audited if file is findings else simulated
+        value = follow(document, pointer(*path))
+        found = (value, Source(folder, file.name, pointer(*path)))
+        return _number(f"across/{key}", pattern, scale, found)
+
+    for kind, rows in simulated["ranges"].items():
+        for name in rows:
+            key = f"{kind}/" + name.replace(" / ", "/").replace(", ", "-").replace(" ", "-")
+            for end in ("low", "high"):
+                at = ("ranges", kind, name, end)
+                yield number(f"{key}/{end}", "{:.1f}", PERCENT, "simulation", simulation, *at)
+    for name, value in simulated["grid"].items():
+        if isinstance(value, int):
+            yield number(f"grid/{name}", "{:d}", 1, "simulation", simulation, "grid", name)
+    for name in audited["counts"]:
+        key = f"audit/{name.replace(' ', '-')}"
+        yield number(key, "{:d}", 1, "tables", findings, "counts", name)
+
+
 def p_text(value: Value) -> str:
     """A p-value in the text: "p = 0.012", "p < 0.001", or why there is none."""
     if isinstance(value, float | int):

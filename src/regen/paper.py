@@ -9,7 +9,7 @@ from pathlib import Path
 
 from regen.errors import InputError
 from regen.files import write_json, write_text
-from regen.numbers import Number, macros, numbers_of, numbers_of_selection
+from regen.numbers import Number, macros, numbers_across, numbers_of, numbers_of_selection
 from regen.prose import check_prose
 from regen.tables.table import escape
 
@@ -30,6 +30,9 @@ def paper(
     figures: list[Path],
     statistics: list[Path],
     selections: list[Path],
+    appendix: Path,
+    appendix_tables: Path,
+    simulation: Path,
     studies: list[str],
     title: str,
     scale: str,
@@ -40,6 +43,7 @@ def paper(
 
     abstracts, sections, tables, statistics: aligned with `studies`;
     figures: results/<scale>/<study>/figures/<name>; selections: <study>/selection/<name>/*.json
+    appendix: its text; appendix_tables, simulation: of what spans the studies
     The text takes numbers as \result{speech/lora/accuracy/mean}, and conclusions, written from the
     test's outcome, as \verdict{speech/main/lora-vs-base}. Raises InputError, in one line, for a
     number typed by hand, an unknown key, a LaTeX error, and where there is no LaTeX.
@@ -49,7 +53,8 @@ def paper(
         numbers += numbers_of(study, folder)
     for selection in selections:
         numbers += numbers_of_selection(selection)
-    check_prose([main, *abstracts, *sections], (number.key for number in numbers))
+    numbers += numbers_across(simulation, appendix_tables / "findings.json")
+    check_prose([main, *abstracts, *sections, appendix], (number.key for number in numbers))
     write_text(out / "numbers.tex", macros(numbers))
     write_json(
         out / "numbers.json",
@@ -62,13 +67,14 @@ def paper(
         folder = Path(temporary)
         shutil.copy(main, folder / "main.tex")
         shutil.copy(out / "numbers.tex", folder)
+        shutil.copy(appendix, folder / "appendix.tex")
         for study, abstract, section, made in zip(
             studies, abstracts, sections, tables, strict=True
         ):
             copy(abstract, folder / "abstracts" / f"{study}.tex")
             copy(section, folder / "sections" / f"{study}.tex")
-            for table in sorted(made.glob("*.tex")):
-                copy(table, folder / "tables" / study / table.name)
+            copy_tables(made, folder / "tables" / study)
+        copy_tables(appendix_tables, folder / "tables" / "across")
         for figure in figures:
             study = figure.parents[1].name
             copy(figure / f"{figure.name}.pdf", folder / "figures" / study / f"{figure.name}.pdf")
@@ -80,6 +86,11 @@ def paper(
         write_text(folder / "settings.tex", "\n".join(lines) + "\n")
         compile_pdf(folder)
         copy(folder / "main.pdf", out / "main.pdf")
+
+
+def copy_tables(made: Path, target: Path) -> None:
+    for table in sorted(made.glob("*.tex")):
+        copy(table, target / table.name)
 
 
 def copy(source: Path, target: Path) -> None:

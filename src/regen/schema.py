@@ -11,6 +11,26 @@ Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 Positive = Annotated[int, Field(strict=True, gt=0)]
 
 
+# Targets of the workflow, and folders beside those of the studies.
+RESERVED = {
+    "across",
+    "all",
+    "appendix",
+    "base-models",
+    "checkpoints",
+    "data",
+    "figures",
+    "paper",
+    "predictions",
+    "scores",
+    "scratch",
+    "selections",
+    "simulation",
+    "statistics",
+    "tables",
+}
+
+
 class Section(BaseModel):
     """A part of the configuration: unknown keys are refused, values never change."""
 
@@ -333,6 +353,32 @@ class Study(Section):
         }
 
 
+class Simulation(Section):
+    """How often the tests err and the intervals hold, on simulated answers: an appendix.
+
+    Every combination of the lists is a cell. The small scale's 10,000 replications take an hour.
+    """
+
+    items: list[Positive] = [30, 100, 500]
+    """numbers of items"""
+    seeds: list[Positive] = [1, 3, 5, 10]
+    """numbers of seeds a side"""
+    seed_sd: list[Annotated[float, Field(ge=0, lt=0.5)]] = [0.0, 0.05]
+    """standard deviations of the accuracy over seeds"""
+    groups: list[bool] = [False, True]
+    """items by themselves, or in groups of 1 to 9"""
+    accuracy: Annotated[float, Field(gt=0, lt=1)] = 0.85
+    """of both methods"""
+    replications: Positive = 2000
+    """simulated comparisons of a cell"""
+    interval_replications: Positive = 200
+    """simulated intervals of a cell, where one takes longer"""
+    resamples: Positive = 500
+    """of a bootstrap interval"""
+    seed: Seed = 1
+    """of the draws"""
+
+
 class Resources(Section):
     """What a stage's jobs ask of the machine or the cluster."""
 
@@ -361,14 +407,18 @@ class Config(Section):
     """data sets by name; they lie in data/<name>/"""
     models: dict[Name, TinyAudioModel]
     """base models by name; they lie in models/<name>/"""
-    studies: dict[Name, Study]
+    studies: Annotated[dict[Name, Study], Field(min_length=1)]
     """studies by name, in the paper's order"""
+    simulation: Simulation = Simulation()
+    """the appendix on the tests"""
     resources: dict[str, Resources] = {}
     """by stage; "default" for the others"""
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
         for name, study in self.studies.items():
+            if name in RESERVED:
+                raise ValueError(f"studies.{name}: the name of a target or folder; use another")
             known(study.dataset, self.datasets, f"studies.{name}.dataset", "data set")
             known(study.base, self.models, f"studies.{name}.base", "model")
             sizes = self.datasets[study.dataset].sizes

@@ -62,8 +62,9 @@ class Trace:
 def trace_cell(chain: Chain, table: str, row: str, column: str, digests: Digests) -> Trace:
     """The chain below a cell. `table` is "<study>/<table>", such as speech/comparison."""
     study, _, name = table.partition("/")
-    job = chain.job("tables", study=study)
-    known = [Path(o).stem for o in job.outputs if o.endswith(".json")]
+    across = study == "across"
+    job = chain.job("appendix") if across else chain.job("tables", study=study)
+    known = [Path(o).stem for o in job.outputs if o.endswith(".tex")]
     if name not in known:
         raise InputError(f"{study} has no table {name!r}{nearest(name, known)}")
     file = f"{job.out}/{name}.json"
@@ -77,7 +78,8 @@ def trace_cell(chain: Chain, table: str, row: str, column: str, digests: Digests
     if column not in columns:
         raise InputError(f"table {table} has no column {column!r}{nearest(column, columns)}")
     cell = rows[row][columns.index(column)]
-    return _trace(chain, job, f"{table}, {row}, {column}", cell["text"], cell["sources"], digests)
+    what = f"{table}, {row}, {column}"
+    return _trace(chain, job, what, cell["text"], cell["sources"], digests, study)
 
 
 def trace_number(chain: Chain, key: str, digests: Digests) -> Trace:
@@ -100,9 +102,8 @@ def _trace(
     text: str,
     sources: list[dict[str, str]],
     digests: Digests,
-    study: str | None = None,
+    study: str,
 ) -> Trace:
-    study = study or job.wildcards["study"]
     if not sources:
         raise InputError(f"{what}: {text!r} is a word of the configuration, not a number")
     home = f"{chain.results}/{study}"
@@ -121,6 +122,7 @@ def _trace(
         for one in below(chain, made.values())
         if one.stage == "scoring" and one.wildcards["variant"] in variants
     ]
+    made.pop(job.out, None)  # the table itself holds the number
     path = [job, *made.values(), *reversed(below(chain, scores))]
     states = {s.folder: s for s in status(chain, digests)}
     links = []

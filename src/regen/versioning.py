@@ -88,6 +88,8 @@ def keys_of(job: Job) -> list[str]:
         return [f"datasets.{address['dataset']}"]
     if job.stage == "models":
         return [f"models.{address['base']}"]
+    if job.stage in ("simulation", "appendix"):
+        return ["simulation"]
     if job.stage == "paper":
         return ["title", "scale", "stamp"]
     return [f"studies.{address['study']}.{key}" for key in STUDY_KEYS[job.stage]]

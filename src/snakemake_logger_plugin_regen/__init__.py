@@ -29,6 +29,8 @@ STAGE_OF_RULE = {
     "analyze": "statistics",
     "tabulate": "tables",
     "plot": "figures",
+    "simulate": "simulation",
+    "tabulate_appendix": "appendix",
     "compile_paper": "paper",
 }
 UNKNOWN_SECONDS = 5.0

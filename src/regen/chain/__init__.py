@@ -11,7 +11,7 @@ prompt x a decoding, so two variants may share a checkpoint; a base model has no
 from collections.abc import Iterator
 from functools import cached_property
 
-from regen.chain import foundation, results, study
+from regen.chain import across, foundation, results, study
 from regen.chain.study import Home
 from regen.errors import InputError
 from regen.provenance import Input, Job
@@ -28,6 +28,8 @@ STAGES = (
     "statistics",
     "tables",
     "figures",
+    "simulation",
+    "appendix",
     "paper",
 )
 
@@ -81,6 +83,8 @@ class Chain:
             yield foundation.model_job(config, name)
         for name, one in config.studies.items():
             yield from study_jobs(Home(name, one, f"{self.results}/{name}"))
+        yield across.simulation_job(config, self.results)
+        yield across.appendix_job(self.results)
         yield results.paper_job(config, self.results)
 
 

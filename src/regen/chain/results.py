@@ -2,12 +2,13 @@
 
 from typing import Any
 
+from regen.chain.across import ENDINGS
 from regen.chain.study import Home
 from regen.provenance import Input, Job
 from regen.schema import Config, Figure, Study
 
 TABLES = ("comparison", "tests", "per-seed")
-"""The tables of a study; each is written as .tex, .md, .csv and .json."""
+"""The tables of a study."""
 
 
 def statistics_job(home: Home, scores: tuple[Input, ...]) -> Job:
@@ -39,7 +40,7 @@ def tables_job(home: Home) -> Job:
             "comparisons": [c.model_dump() for c in home.study.comparisons],
             "reference": home.study.reference,
         },
-        outputs=tuple(f"{t}.{e}" for t in TABLES for e in ("tex", "md", "csv", "json")),
+        outputs=tuple(f"{table}.{ending}" for table in TABLES for ending in ENDINGS),
     )
 
 
@@ -86,6 +87,9 @@ def paper_job(config: Config, results: str) -> Job:
             "figures": figures,
             "statistics": of("statistics"),
             "selections": selections,
+            "appendix": Input("paper/appendix.tex"),
+            "appendix_tables": Input(None, f"{results}/across/tables"),
+            "simulation": Input("simulation.json", f"{results}/across/simulation"),
         },
         params={
             "studies": studies,

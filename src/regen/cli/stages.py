@@ -212,6 +212,26 @@ def figure(
 
 
 @app.command()
+def simulate(
+    configfile: ConfigFiles = [],  # noqa: B006
+    changes: Changes = [],  # noqa: B006
+    force: Force = False,
+) -> None:
+    """Simulate how often the tests err and the intervals hold."""
+    make("simulation", configfile, changes, force=force)
+
+
+@app.command()
+def appendix(
+    configfile: ConfigFiles = [],  # noqa: B006
+    changes: Changes = [],  # noqa: B006
+    force: Force = False,
+) -> None:
+    """Write the appendix's tables: the simulation, and the audit of reported figures."""
+    make("appendix", configfile, changes, force=force)
+
+
+@app.command()
 def paper(
     configfile: ConfigFiles = [],  # noqa: B006
     changes: Changes = [],  # noqa: B006

@@ -14,7 +14,6 @@ import numpy as np
 from scipy.special import stdtrit
 
 from regen.errors import InputError
-from regen.files import write_json
 from regen.statistics.granularity import attainable_sds, attainable_totals
 from regen.statistics.mcnemar import mcnemar
 from regen.statistics.wins import sign_test
@@ -65,11 +64,6 @@ class Printed:
     @property
     def high(self) -> float:
         return self.value + self.half
-
-
-def audit(*, reported: Path, out: Path) -> None:
-    """Stage: write audit.json, the findings on a YAML file of reported figures, in its order."""
-    write_json(out / "audit.json", [vars(finding) for finding in audit_file(reported)])
 
 
 def audit_file(path: Path) -> list[Finding]:

@@ -9,7 +9,7 @@ are shared by both methods. Without the seed the variance is 1, so that levels a
 translate exactly: level = probit(accuracy) * sqrt(1 + seed variance).
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -29,6 +29,7 @@ from regen.statistics.intervals import (
 )
 from regen.statistics.mcnemar import TestName, mcnemar
 from regen.statistics.methods import Variance, difference_variance
+from regen.statistics.simulated_counts import coverages_of_counts
 
 ITEM, METHOD_ITEM = 0.6, 0.2
 """Shares of the score's variance; the noise of one seed on one item is the rest."""
@@ -73,7 +74,8 @@ class Draw:
 
 
 def simulation(*, grid: dict[str, Any], out: Path) -> None:
-    """Write simulation.json for every combination of the grid's lists.
+    """Write simulation.json for every combination of the grid's lists: {grid, errors, coverage,
+    counts, ranges}; ranges: the least and the largest of each, what a text says of them.
 
     grid: items, seeds, seed_sd (lists; seed_sd in accuracy, 0.03 is three points), groups (list of
     bool), accuracy, replications, interval_replications, resamples, seed (numbers).
@@ -95,7 +97,32 @@ def simulation(*, grid: dict[str, Any], out: Path) -> None:
                 {**vars(cell), "interval": name, "of": of, "coverage": share, "replications": reps}
                 for (name, of), share in coverages(cell, reps, grid["resamples"], rng).items()
             ]
-    write_json(out / "simulation.json", {"grid": grid, "errors": errors, "coverage": coverage})
+    counts = [
+        vars(row)
+        for items in grid["items"]
+        for row in coverages_of_counts(items, grid["interval_replications"], grid["resamples"], rng)
+    ]
+    write_json(
+        out / "simulation.json",
+        {
+            "grid": grid,
+            "errors": errors,
+            "coverage": coverage,
+            "counts": counts,
+            "ranges": {
+                "errors": ranges(errors, ("test", "design", "right"), "error"),
+                "coverage": ranges([*coverage, *counts], ("interval", "of"), "coverage"),
+            },
+        },
+    )
+
+
+def ranges(rows: list[dict[str, Any]], names: Sequence[str], value: str) -> dict[str, Any]:
+    """{names joined: {"low", "high", "cells"}} of a value over the cells of the grid."""
+    found: dict[str, list[float]] = {}
+    for row in rows:
+        found.setdefault(" / ".join(row[name] for name in names), []).append(row[value])
+    return {k: {"low": min(v), "high": max(v), "cells": len(v)} for k, v in found.items()}
 
 
 def cells(grid: dict[str, Any]) -> Iterator[Cell]:

@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from regen.files import Absent, write_json, write_text
+from regen.files import Absent
 from regen.tables.read import Found, Statistics, cell
-from regen.tables.table import Cell, Column, Row, Table
+from regen.tables.table import EMPTY, Cell, Column, Row, Table, write_table
 
 PERCENT = 100
-EMPTY = Cell("–")
 STARS = ((0.01, "**"), (0.05, "*"))
 STARS_NOTE = "* p < 0.05, ** p < 0.01, Holm-adjusted within the declared family."
 
@@ -35,10 +34,7 @@ def tables(
         tests_table(read, study),
         per_seed_table(read, study),
     ):
-        write_text(out / f"{table.name}.tex", table.to_latex())
-        write_text(out / f"{table.name}.md", table.to_markdown())
-        write_text(out / f"{table.name}.csv", table.to_csv())
-        write_json(out / f"{table.name}.json", table.to_json())
+        write_table(table, out)
 
 
 def first(mapping: dict[str, Any]) -> Any:

@@ -5,9 +5,11 @@ import io
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
 from typing import Any
 
-from regen.files import Absent
+from regen.files import Absent, write_json, write_text
 
 Value = float | int | str | None | Absent
 
@@ -46,11 +48,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Column:
-    """A heading; numbers stand right, words left."""
+    """A heading; numbers stand right, words left.
+
+    width: share of the line that words may take before they are broken; None for all they need
+    head: stands above this column and its neighbours of the same head
+    """
 
     name: str
     title: str
     numeric: bool = True
+    width: float | None = None
+    head: str = ""
 
 
 @dataclass(frozen=True)
@@ -145,7 +153,7 @@ class Table:
             return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
 
         text = f"**{self.caption}**\n\n"
-        text += line(c.title for c in self.columns)
+        text += line(f"{c.head}: {c.title}" if c.head else c.title for c in self.columns)
         text += line("---:" if c.numeric else ":---" for c in self.columns)
         for row in self.rows:
             shown = ((c, self._shown(c)) for c in row.cells)
@@ -154,7 +162,7 @@ class Table:
 
     def to_latex(self) -> str:
         """A complete table environment (booktabs), labelled tab:<study>-<name>."""
-        shape = "".join("r" if column.numeric else "l" for column in self.columns)
+        shape = "".join(_shape(column) for column in self.columns)
         lines = [
             r"\begin{table}[t]",
             r"  \centering",
@@ -164,6 +172,7 @@ class Table:
             r"  \setlength{\tabcolsep}{4pt}",
             rf"  \begin{{tabular}}{{@{{}}{shape}@{{}}}}",
             r"    \toprule",
+            *self._heads(),
             "    " + " & ".join(escape(c.title) for c in self.columns) + r" \\",
             r"    \midrule",
         ]
@@ -178,8 +187,33 @@ class Table:
             lines.append(rf"  \par\smallskip\parbox{{\linewidth}}{{\footnotesize {notes}}}")
         return "\n".join([*lines, r"\end{table}"]) + "\n"
 
+    def _heads(self) -> list[str]:
+        """The line above the titles, and the rules under it, where columns share a head."""
+        cells, rules, place = [], [], 1
+        for head, columns in groupby(self.columns, key=lambda column: column.head):
+            width = len(list(columns))
+            cells.append(
+                rf"\multicolumn{{{width}}}{{c}}{{{escape(head)}}}" if head else "& " * (width - 1)
+            )
+            if head:
+                rules.append(rf"\cmidrule(lr){{{place}-{place + width - 1}}}")
+            place += width
+        return ["    " + " & ".join(cells) + r" \\", "    " + "".join(rules)] if rules else []
+
     def _shown(self, cell: Cell) -> str:
         return f"n/a ({self.absences[cell.absent]})" if cell.absent else cell.text
+
+
+EMPTY = Cell("–")
+"""Of a question that is not asked."""
+
+
+def write_table(table: Table, out: Path) -> None:
+    """As .tex, .md, .csv, and .json with every cell's sources."""
+    write_text(out / f"{table.name}.tex", table.to_latex())
+    write_text(out / f"{table.name}.md", table.to_markdown())
+    write_text(out / f"{table.name}.csv", table.to_csv())
+    write_json(out / f"{table.name}.json", table.to_json())
 
 
 LATEX = {
@@ -217,6 +251,12 @@ def _greek(character: str) -> str:
         if name.startswith(case) and " " not in name.removeprefix(case):
             return rf"$\{change(name.removeprefix(case))}$"
     return character
+
+
+def _shape(column: Column) -> str:
+    if column.width is not None:
+        return rf">{{\raggedright\arraybackslash}}p{{{column.width}\linewidth}}"
+    return "r" if column.numeric else "l"
 
 
 def _latex_cell(cell: Cell, words: str) -> str:
