@@ -2,12 +2,14 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from regen.chain import Chain
+from regen.chain import Chain, results
+from regen.chain.study import Home
 from regen.config import check, read
 from regen.files import read_json
 from regen.provenance import Job
@@ -83,15 +85,12 @@ def toy_stage(project: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "        (out / f'{name}.json').write_text(json.dumps(parameters))\n"
     )
     monkeypatch.syspath_prepend(str(workdir))
-    made = Chain._statistics
+    made = results.statistics_job
 
-    def replaced(self: Chain, name: str, study: object, scores: object) -> Job:
-        from dataclasses import replace
+    def replaced(home: Home, scores: object) -> Job:
+        return replace(made(home, ()), function="stand_in:statistics")
 
-        job = made(self, name, study, ())  # type: ignore[arg-type]
-        return replace(job, function="stand_in:statistics")
-
-    monkeypatch.setattr(Chain, "_statistics", replaced)
+    monkeypatch.setattr(results, "statistics_job", replaced)
     return workdir
 
 

@@ -1,19 +1,24 @@
 """Figures: what is plotted is what the statistics say, and the bytes never vary."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from regen.errors import InputError
-from regen.figures import figures, legend, points
+from regen.figures import Point, figures, legend, points
+from regen.figures import draw as draw_figure
 from regen.files import read_json, write_json
+from regen.metrics import Metric
 from regen.tables.read import follow
 
 LABELS = {
     name: {"model": "Model", "method": method, "prompt": "baseline", "trivial": False}
     for name, method in (("base", "none"), ("lora", "LoRA"))
 }
+METRICS = {"accuracy": asdict(Metric("accuracy")), "mse": asdict(Metric("MSE", percent=False))}
 
 
 def row(level: Any, mean: Any) -> dict[str, Any]:
@@ -37,7 +42,13 @@ def draw(statistics: Path, out: Path, **changes: Any) -> Path:
         "label": "SNR (dB)", "caption": "C",
     }  # fmt: skip
     out.mkdir()
-    figures(statistics=statistics, variants=LABELS, figures=[figure | changes], out=out)
+    figures(
+        statistics=statistics,
+        variants=LABELS,
+        metrics=METRICS,
+        figures=[figure | changes],
+        out=out,
+    )
     return out
 
 
@@ -53,26 +64,68 @@ def test_levels_are_in_order_words_last(statistics: Path) -> None:
     assert [p.level for p in line] == [-5, 0, 5, "clean"]
 
 
-def test_what_was_not_computed_is_left_out(statistics: Path) -> None:
+def test_what_was_not_computed_is_named_and_breaks_the_line(
+    statistics: Path, tmp_path: Path
+) -> None:
     line = points(read_json(statistics / "facets.json"), "lora", "snr_db", "accuracy")
-    assert [p.level for p in line] == [0, "clean"]
+    assert [p.level for p in line] == [0, 5, "clean"]
+    assert [p.absent for p in line] == ["", "no item", ""]
+    plotted = read_json(draw(statistics, tmp_path / "a") / "f.json")["lines"]["lora"]
+    assert plotted[1]["mean"] == {"absent": "no item"}
 
 
 def test_every_plotted_number_stands_at_its_pointer(statistics: Path, tmp_path: Path) -> None:
     facets = read_json(statistics / "facets.json")
     lines = read_json(draw(statistics, tmp_path / "a") / "f.json")["lines"]
-    assert {name: len(line) for name, line in lines.items()} == {"base": 4, "lora": 2}
+    assert {name: len(line) for name, line in lines.items()} == {"base": 4, "lora": 3}
     for line in lines.values():
         for point in line:
             source = follow(facets, point["pointer"])
-            assert {k: source[k] for k in ("level", "mean", "low", "high")} == {
-                k: point[k] for k in ("level", "mean", "low", "high")
-            }
+            for key in {"level", "mean", "low", "high"} & set(point):
+                assert source[key] == point[key]
+
+
+def artists(count: int, metric: Metric, levels: list[Any]) -> Any:
+    """The figure of `count` lines over the levels, the third level of the first one absent."""
+    lines = {}
+    for k in range(count):
+        lines[f"v{k}"] = [Point(level, 0.5 + k / 20, 0.4, 0.9, "/x") for level in levels]
+    lines["v0"][2] = Point(levels[2], float("nan"), float("nan"), float("nan"), "/x", "no item")
+    labels = {name: f"Tiny Qwen2-Audio, LoRA + MLP, {name}" for name in lines}
+    return draw_figure(lines, labels, metric, "SNR (dB)")
+
+
+def test_the_artists_are_the_numbers() -> None:
+    axes = artists(2, Metric("accuracy"), [-10, 0, 10, 20]).axes[0]
+    lines = [c.lines[0] for c in axes.containers]
+    assert lines[1].get_ydata().tolist() == pytest.approx([55, 55, 55, 55])
+    assert [str(y) for y in lines[0].get_ydata()[2:3]] == ["nan"]
+    assert lines[0].get_ydata()[1] == pytest.approx(50)
+    assert axes.get_ylabel() == "Accuracy (%)"
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["$-10$", "$0$", "$10$", "$20$"]
+    plain = artists(1, Metric("MSE", percent=False), [1, 2, 3]).axes[0]
+    assert plain.get_ylabel() == "MSE"
+    assert plain.containers[0].lines[0].get_ydata()[0] == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 8])
+def test_the_legend_stays_on_the_canvas(count: int) -> None:
+    figure = artists(count, Metric("accuracy"), [-10, 0, 10, "clean"])
+    FigureCanvasAgg(figure).draw()
+    (legend_box,) = [a.get_window_extent() for a in figure.legends]
+    width, height = figure.canvas.get_width_height()
+    assert legend_box.x0 >= 0 and legend_box.x1 <= width
+    assert legend_box.y0 >= 0 and legend_box.y1 <= height
+    assert len(figure.legends[0].get_texts()) == count
 
 
 @pytest.mark.parametrize(
     ("change", "words"),
-    [({"facet": "snr"}, "did you mean 'snr_db'"), ({"variants": ["lorra"]}, "did you mean 'lora'")],
+    [
+        ({"facet": "snr"}, "did you mean 'snr_db'"),
+        ({"variants": ["lorra"]}, "did you mean 'lora'"),
+        ({"metric": "acuracy"}, "did you mean 'accuracy'"),
+    ],
 )
 def test_an_unknown_name_is_one_line(
     statistics: Path, tmp_path: Path, change: dict[str, Any], words: str

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from regen.errors import InputError
 from regen.files import read_json, write_json, write_text
+from regen.metrics import Metric
 from regen.paper import paper
 from regen.prose import check_prose, typed_numbers
 from regen.tables.read import follow
@@ -51,7 +53,7 @@ def place(tmp_path: Path) -> dict[str, Any]:
         "family": "main", "metric": "accuracy", "a": "lora", "b": "base", "estimate": 0.2125,
         "low": 0.1, "high": -0.3, "p": 0.0001, "p_holm": 0.0002, "df": 8.25, "n_items": 200,
         "n_groups": 50, "smallest_detectable": 0.1, "test": "t", "reason": "r", "limits": [],
-        "verdict": "lora beats base & 5% more (-1.0 points).", "per_seed": [],
+        "verdict": "lora beats base.", "seeds_a": 3, "seeds_b": 0, "per_seed": [],
     }])  # fmt: skip
     selection = tmp_path / "results" / "toy" / "selection" / "rank" / "selection.json"
     winner = {
@@ -59,6 +61,7 @@ def place(tmp_path: Path) -> dict[str, Any]:
         "value": 0.8125,
     }  # fmt: skip
     chosen = {"winner": winner, "why": "the best", "n_items": 100, "points": [winner]}
+    chosen["metric"] = "accuracy"
     write_json(selection, chosen)
     across = tmp_path / "results" / "across"
     write_json(across / "simulation" / "simulation.json", {
@@ -81,6 +84,8 @@ def place(tmp_path: Path) -> dict[str, Any]:
         "simulation": across / "simulation" / "simulation.json",
         "studies": ["toy"], "title": "A & B_1 50% {x} α",
         "scale": "embedded", "stamp": "stamped: no #1",
+        "spoken": {"toy": {"base": "the base_1", "lora": "LoRA & MLP"}},
+        "metrics": {"toy": {"accuracy": asdict(Metric("accuracy"))}},
     }  # fmt: skip
 
 
@@ -99,7 +104,8 @@ def text_of(pdf: Path) -> str:
 def test_the_text_has_the_results_and_the_verdict(place: dict[str, Any], tmp_path: Path) -> None:
     text = text_of(make(place, tmp_path / "out") / "main.pdf")
     assert "Mean 71.2," in text or "Mean 71.3," in text
-    assert "lora beats base & 5% more (−1.0 points)." in text
+    assert "LoRA & MLP has a higher accuracy than the base_1 (+21.2 points, 95% interval " in text
+    assert "+10.0 to −30.0 points, Holm-adjusted p < 0.001)." in text
     assert "We got 50.0." in text
     assert "2 of them cannot be." in text
     assert "A & B_1 50% {x} α. stamped: no #1" in text

@@ -24,11 +24,17 @@ def point(folder: Path, name: str, right: list[int], **lora: Any) -> tuple[Path,
     return scores, summary
 
 
-def choose(folder: Path, *points: tuple[Path, Path]) -> dict[str, Any]:
+def choose(folder: Path, *points: tuple[Path, Path], larger: bool = True) -> dict[str, Any]:
     out = folder / "out"
     out.mkdir(exist_ok=True)
     scores, summaries = zip(*points, strict=True)
-    select(scores=list(scores), summaries=list(summaries), metric="accuracy", out=out)
+    select(
+        scores=list(scores),
+        summaries=list(summaries),
+        metric="accuracy",
+        larger_is_better=larger,
+        out=out,
+    )
     return read_json(out / "selection.json")
 
 
@@ -39,6 +45,7 @@ def test_the_best_wins_whatever_its_size(tmp_path: Path) -> None:
     assert (found["winner"]["name"], found["winner"]["r"]) == ("large", 32)
     assert [p["value"] for p in found["points"]] == [0.25, 0.75]
     assert found["n_items"] == 4
+    assert choose(tmp_path, small, large, larger=False)["winner"]["name"] == "small"
 
 
 def test_ties_go_to_fewer_parameters_then_to_the_smaller_alpha(tmp_path: Path) -> None:

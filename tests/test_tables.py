@@ -4,12 +4,14 @@ import csv
 import io
 import shutil
 import subprocess
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from regen.files import Absent, read_json, write_json
+from regen.metrics import Metric
 from regen.tables.read import cell, follow
 from regen.tables.study import tables
 from regen.tables.table import Cell, Column, Row, Source, Table, escape
@@ -50,7 +52,7 @@ def made(tmp_path: Path) -> Path:
     ])  # fmt: skip
     labels = {"model": "M&M_1 {x} 5% $~^\\", "method": "LoRA", "prompt": "#1 <a|b>"}
     variants = {
-        name: {**labels, "trivial": name == "majority"}
+        name: {**labels, "spoken": f"the {name}", "trivial": name == "majority"}
         for name in ("majority", "base", "one", "two")
     }
     out = tmp_path / "tables"
@@ -59,6 +61,7 @@ def made(tmp_path: Path) -> Path:
         statistics=folder,
         study="toy",
         variants=variants,
+        metrics={"accuracy": asdict(Metric("accuracy"))},
         comparisons=families,
         reference="base",
         out=out,
@@ -91,6 +94,48 @@ def test_only_the_best_is_bold(made: Path) -> None:
     rows = read_json(made / "comparison.json")["rows"]
     bold = {row["name"] for row in rows for c in row["cells"] if c["bold"]}
     assert bold == {"one"}
+
+
+def study(folder: Path, metric: Metric, means: dict[str, float]) -> Path:
+    """The tables of a study whose variants have these means, each of three seeds."""
+    seeds = {"1": 0.0, "2": 0.0, "3": 0.0}
+    summaries = {name: {"m": summary(mean, 0.25, seeds)} for name, mean in means.items()}
+    write_json(folder / "statistics" / "variants.json", summaries)
+    row = comparison("b", "a", 0.2) | {"metric": "m", "family": "f"}
+    write_json(folder / "statistics" / "comparisons.json", [row])
+    labels = {"model": "M", "method": "L", "prompt": "P", "trivial": False}
+    out = folder / "tables"
+    tables(
+        statistics=folder / "statistics",
+        study="toy",
+        variants={name: {**labels, "spoken": name.upper()} for name in means},
+        metrics={"m": asdict(metric)},
+        comparisons=[{"metric": "m"}],
+        reference="a",
+        out=out,
+    )
+    return out
+
+
+def bold(made: Path) -> set[str]:
+    rows = read_json(made / "comparison.json")["rows"]
+    return {row["name"] for row in rows for c in row["cells"] if c["bold"]}
+
+
+def test_where_smaller_is_better_the_smallest_is_bold(tmp_path: Path) -> None:
+    error = Metric("MSE", percent=False, larger_is_better=False, digits=2)
+    made = study(tmp_path, error, {"a": 8.56, "b": 1.995, "c": 2.5})
+    assert bold(made) == {"b"}
+    assert texts(made, "comparison", "m")["a"] == "8.56 ± 0.25"
+    assert texts(made, "comparison", "difference")["b"] == "+0.10"
+    titles = [column["title"] for column in read_json(made / "comparison.json")["columns"]]
+    assert "MSE" in titles
+    assert "points" not in (made / "comparison.md").read_text()
+    assert texts(made, "tests", "comparison") == {"f/b-vs-a": "B vs A"}
+
+
+def test_all_that_tie_for_the_best_are_bold(tmp_path: Path) -> None:
+    assert bold(study(tmp_path, Metric("hits"), {"a": 0.5, "b": 0.75, "c": 0.75})) == {"b", "c"}
 
 
 @pytest.mark.parametrize("table", ["comparison", "tests", "per-seed"])

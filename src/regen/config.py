@@ -14,8 +14,8 @@ import yaml
 from pydantic import ValidationError
 
 from regen.benchmarks.registry import get_benchmark, list_benchmarks
-from regen.errors import InputError
-from regen.schema import Config, Study, known, nearest
+from regen.errors import InputError, nearest
+from regen.schema import Config, Study, known
 
 
 def read(files: Iterable[Path], changes: Iterable[str] = ()) -> dict[str, Any]:

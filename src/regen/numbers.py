@@ -4,33 +4,17 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from regen.files import Absent, read_json
-from regen.tables.read import Found, Statistics, cell, follow, pointer
-from regen.tables.study import PERCENT
+from regen.metrics import Metric
+from regen.statistics.words import p_text, verdict_on
+from regen.tables.read import Found, Statistics, cell, follow, pointer, unwrap
 from regen.tables.table import Source, Value, escape
 
-SUMMARY_FORMATS = {
-    "mean": ("{:.1f}", PERCENT),
-    "sd": ("{:.1f}", PERCENT),
-    "low": ("{:.1f}", PERCENT),
-    "high": ("{:.1f}", PERCENT),
-    "n_items": ("{:d}", 1),
-    "n_groups": ("{:d}", 1),
-}
-COMPARISON_FORMATS = {
-    "estimate": ("{:+.1f}", PERCENT),
-    "low": ("{:+.1f}", PERCENT),
-    "high": ("{:+.1f}", PERCENT),
-    "smallest_detectable": ("{:.1f}", PERCENT),
-    "df": ("{:.1f}", 1),
-    "n_items": ("{:d}", 1),
-    "n_groups": ("{:d}", 1),
-    "test": ("{}", 1),
-    "reason": ("{}", 1),
-    "verdict": ("{}", 1),
-}
+SUMMARY = ("mean", "sd", "low", "high")
+DIFFERENCE = ("estimate", "low", "high")
+COUNTS = ("n_items", "n_groups")
 
 
 @dataclass(frozen=True)
@@ -43,33 +27,57 @@ class Number:
     sources: tuple[Source, ...]
 
 
-def numbers_of(study: str, folder: Path) -> Iterator[Number]:
+def numbers_of(
+    study: str, folder: Path, spoken: dict[str, str], metrics: dict[str, Metric]
+) -> Iterator[Number]:
     """Every number of a study, by keys such as speech/lora/accuracy/mean and
-    speech/main/lora-vs-base/p_holm; metrics in percent, differences in points.
+    speech/main/lora-vs-base/p_holm; shares in percent, their differences in points.
+
+    spoken: what a sentence calls each variant
     """
     read = Statistics(folder)
-    for variant, metrics in read.variants.items():
-        for metric, summary in metrics.items():
-            here = f"{study}/{variant}/{metric}"
-            yield from _formatted(here, summary, SUMMARY_FORMATS, read, variant, metric)
-            for target in summary.get("per_class", {}):
-                found = read.variant(variant, metric, "per_class", target, "mean")
-                yield _number(f"{here}/{target}", "{:.1f}", PERCENT, found)
+    for variant, summaries in read.variants.items():
+        for name, summary in summaries.items():
+            here, metric = f"{study}/{variant}/{name}", metrics[name]
+            for part in SUMMARY:
+                found = read.variant(variant, name, part)
+                yield _number(f"{here}/{part}", metric.pattern(), metric.factor, found)
+            for part in COUNTS:
+                yield _number(f"{here}/{part}", "{:d}", 1, read.variant(variant, name, part))
+            for target in classes(summary):
+                found = read.variant(variant, name, "per_class", target, "mean")
+                yield _number(f"{here}/{target}", metric.pattern(), metric.factor, found)
             seeds = sum(seed != "base" for seed in summary["seeds"])
-            source = Source("statistics", "variants.json", f"/{variant}/{metric}/seeds")
+            source = Source("statistics", "variants.json", f"/{variant}/{name}/seeds")
             yield Number(f"{here}/seeds", str(seeds), seeds, (source,))
     for index, comparison in enumerate(read.comparisons):
-        pair = f"{comparison['a']}-vs-{comparison['b']}"
-        here = f"{study}/{comparison['family']}/{pair}"
-        for name, (pattern, scale) in COMPARISON_FORMATS.items():
-            yield _number(f"{here}/{name}", pattern, scale, read.comparison(index, name))
-        for name in ("p", "p_holm"):
-            value, source = read.comparison(index, name)
-            yield Number(f"{here}/{name}", p_text(value), value, (source,))
+        metric = metrics[comparison["metric"]]
+        here = f"{study}/{comparison['family']}/{comparison['a']}-vs-{comparison['b']}"
+        for part in DIFFERENCE:
+            found = read.comparison(index, part)
+            yield _number(f"{here}/{part}", metric.pattern(signed=True), metric.factor, found)
+        found = read.comparison(index, "smallest_detectable")
+        yield _number(f"{here}/smallest_detectable", metric.pattern(), metric.factor, found)
+        yield _number(f"{here}/df", "{:.1f}", 1, read.comparison(index, "df"))
+        for part in COUNTS:
+            yield _number(f"{here}/{part}", "{:d}", 1, read.comparison(index, part))
+        for part in ("test", "reason"):
+            yield _number(f"{here}/{part}", "{}", 1, read.comparison(index, part))
+        for part in ("p", "p_holm"):
+            value, source = read.comparison(index, part)
+            text = str(value) if isinstance(value, Absent) else p_text(float(value or 0))
+            yield Number(f"{here}/{part}", text, value, (source,))
+        yield _verdict(here, index, read, spoken, metric)
         yield _limits(here, comparison, index)
 
 
-def numbers_of_selection(file: Path) -> Iterator[Number]:
+def classes(summary: dict[str, Any]) -> list[str]:
+    """The classes by which a summary is broken down, none if targets are no classes."""
+    per_class = summary.get("per_class", {})
+    return [] if set(per_class) == {"absent"} else list(per_class)
+
+
+def numbers_of_selection(file: Path, metrics: dict[str, Metric]) -> Iterator[Number]:
     """What a choice on the dev split came to: keys such as speech/selection/rank/r."""
     study, folder = file.parents[2].name, f"selection/{file.parent.name}"
     chosen = read_json(file)
@@ -81,7 +89,8 @@ def numbers_of_selection(file: Path) -> Iterator[Number]:
 
     yield number("why", "{}", 1, "why")
     yield number("n_items", "{:d}", 1, "n_items")
-    yield number("value", "{:.1f}", PERCENT, "winner", "value")
+    metric = metrics[chosen["metric"]]
+    yield number("value", metric.pattern(), metric.factor, "winner", "value")
     for name in ("name", "r", "alpha", "targets", "trainable"):
         yield number(name, "{}", 1, "winner", name)
     count, source = len(chosen["points"]), Source(folder, file.name, "/points")
@@ -105,7 +114,7 @@ def numbers_across(simulation: Path, findings: Path) -> Iterator[Number]:
             key = f"{kind}/" + name.replace(" / ", "/").replace(", ", "-").replace(" ", "-")
             for end in ("low", "high"):
                 at = ("ranges", kind, name, end)
-                yield number(f"{key}/{end}", "{:.1f}", PERCENT, "simulation", simulation, *at)
+                yield number(f"{key}/{end}", "{:.1f}", 100, "simulation", simulation, *at)
     for name, value in simulated["grid"].items():
         if isinstance(value, int):
             yield number(f"grid/{name}", "{:d}", 1, "simulation", simulation, "grid", name)
@@ -114,35 +123,43 @@ def numbers_across(simulation: Path, findings: Path) -> Iterator[Number]:
         yield number(key, "{:d}", 1, "tables", findings, "counts", name)
 
 
-def p_text(value: Value) -> str:
-    """A p-value in the text: "p = 0.012", "p < 0.001", or why there is none."""
-    if isinstance(value, float | int):
-        return "p < 0.001" if value < 0.001 else f"p = {value:.3f}"
-    return str(value)
-
-
 def macros(numbers: list[Number]) -> str:
     r"""LaTeX definitions that \result{key} and \verdict{key} expand to."""
     lines = (rf"\regendefine{{{number.key}}}{{{escape(number.text)}}}" for number in numbers)
     return "\n".join(lines) + "\n"
 
 
-def _formatted(
-    here: str,
-    summary: dict[str, Any],
-    formats: dict[str, tuple[str, int]],
-    read: Statistics,
-    *path: str,
-) -> Iterator[Number]:
-    for name, (pattern, scale) in formats.items():
-        if name in summary:
-            yield _number(f"{here}/{name}", pattern, scale, read.variant(*path, name))
+def _verdict(
+    here: str, index: int, read: Statistics, spoken: dict[str, str], metric: Metric
+) -> Number:
+    """The verdict at the adjusted p, with the names and units that the paper uses."""
+    comparison = read.comparisons[index]
+    value, source = read.comparison(index, "verdict")
+    parts = ("estimate", "low", "high", "p_holm")
+    estimate, low, high, p = (cast(float | Absent, unwrap(comparison[part])) for part in parts)
+    text = verdict_on(
+        spoken[comparison["a"]],
+        spoken[comparison["b"]],
+        estimate,
+        low,
+        high,
+        p,
+        comparison["seeds_a"],
+        comparison["seeds_b"],
+        metric,
+        adjusted=True,
+    )
+    return Number(f"{here}/verdict", minus(text), value, (source,))
+
+
+def minus(text: str) -> str:
+    """With a minus sign where a hyphen stands for one."""
+    return re.sub(r"(?<!\w)-(?=\d)", "−", text)
 
 
 def _number(key: str, pattern: str, scale: int, found: Found) -> Number:
     printed = cell(pattern, found, scale=scale)
-    text = re.sub(r"(?<!\w)-(?=\d)", "−", printed.text)  # a minus sign, where it is one
-    return Number(key, text, found[0], printed.sources)
+    return Number(key, minus(printed.text), found[0], printed.sources)
 
 
 def _limits(here: str, comparison: dict[str, Any], index: int) -> Number:

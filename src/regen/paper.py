@@ -6,9 +6,11 @@ import shutil
 import subprocess
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from regen.errors import InputError
 from regen.files import write_json, write_text
+from regen.metrics import Metric
 from regen.numbers import Number, macros, numbers_across, numbers_of, numbers_of_selection
 from regen.prose import check_prose
 from regen.tables.table import escape
@@ -37,22 +39,29 @@ def paper(
     title: str,
     scale: str,
     stamp: str | None,
+    spoken: dict[str, dict[str, str]],
+    metrics: dict[str, dict[str, dict[str, Any]]],
     out: Path,
 ) -> None:
     r"""Write numbers.tex, numbers.json (each with its source), and main.pdf.
 
     abstracts, sections, tables, statistics: aligned with `studies`;
     figures: results/<scale>/<study>/figures/<name>; selections: <study>/selection/<name>/*.json
+    spoken: by study, what a sentence calls each variant; metrics: by study, fields of `Metric`
     appendix: its text; appendix_tables, simulation: of what spans the studies
     The text takes numbers as \result{speech/lora/accuracy/mean}, and conclusions, written from the
     test's outcome, as \verdict{speech/main/lora-vs-base}. Raises InputError, in one line, for a
     number typed by hand, an unknown key, a LaTeX error, and where there is no LaTeX.
     """
     numbers: list[Number] = []
+    known = {
+        study: {name: Metric(**fields) for name, fields in metrics[study].items()}
+        for study in studies
+    }
     for study, folder in zip(studies, statistics, strict=True):
-        numbers += numbers_of(study, folder)
+        numbers += numbers_of(study, folder, spoken[study], known[study])
     for selection in selections:
-        numbers += numbers_of_selection(selection)
+        numbers += numbers_of_selection(selection, known[selection.parents[2].name])
     numbers += numbers_across(simulation, appendix_tables / "findings.json")
     check_prose([main, *abstracts, *sections, appendix], (number.key for number in numbers))
     write_text(out / "numbers.tex", macros(numbers))

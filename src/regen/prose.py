@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from regen.errors import InputError
-from regen.schema import nearest
+from regen.errors import InputError, nearest
 
 USES = re.compile(r"\\(result|verdict)\{([^{}]*)\}")
 EXEMPT = re.compile(

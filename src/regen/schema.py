@@ -1,10 +1,11 @@
 """The configuration's one schema: the checks, the defaults and the JSON schema come from it."""
 
-import difflib
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from regen.errors import nearest
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="lower case, digits, -")]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
@@ -440,15 +441,6 @@ def known(name: str, names: Iterable[str], where: str, kind: str) -> None:
     """Raise ValueError, with the nearest right name, if `name` is not one of `names`."""
     if name not in names:
         raise ValueError(f"{where}: there is no {kind} {name!r}{nearest(name, names)}")
-
-
-def nearest(name: str, names: Iterable[str]) -> str:
-    """ "; did you mean 'x'?", or the names there are."""
-    names = [str(n) for n in names]
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    return (
-        f"; did you mean {close[0]!r}?" if close else f"; there are: {', '.join(names) or 'none'}"
-    )
 
 
 def json_schema() -> dict[str, Any]:

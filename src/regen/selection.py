@@ -7,7 +7,14 @@ from regen.errors import InputError
 from regen.files import read_json, read_jsonl, write_json
 
 
-def select(*, scores: list[Path], summaries: list[Path], metric: str, out: Path) -> None:
+def select(
+    *,
+    scores: list[Path],
+    summaries: list[Path],
+    metric: str,
+    larger_is_better: bool,
+    out: Path,
+) -> None:
     """Write selection.json: {winner, why, metric, n_items, points}.
 
     scores: items.jsonl of each training's answers on the dev split;
@@ -23,7 +30,8 @@ def select(*, scores: list[Path], summaries: list[Path], metric: str, out: Path)
         points.append(_point(scored, rows, read_json(summary), metric))
     if any(names != items[0] for names in items):
         raise InputError(f"{scores[0]}: other trainings were scored on other items; score again")
-    ranked = sorted(points, key=lambda p: (-p["value"], p["trainable"], p["alpha"]))
+    sign = -1 if larger_is_better else 1
+    ranked = sorted(points, key=lambda p: (sign * p["value"], p["trainable"], p["alpha"]))
     write_json(
         out / "selection.json",
         {

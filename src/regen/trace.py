@@ -6,10 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from regen.chain import Chain
-from regen.errors import InputError
+from regen.errors import InputError, nearest
 from regen.files import read_json, read_jsonl
 from regen.provenance import CONTENT_ID, Digests, Job
-from regen.schema import nearest
 from regen.status import status
 from regen.tables.read import follow
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import stats
+from scipy.stats import binomtest, chi2
 
 from regen.errors import InputError
 from regen.files import dumps
@@ -100,6 +101,27 @@ def test_the_statistic_of_a_named_test_is_printed(tmp_path: Path) -> None:
     text = compare.render(compare.compare_files([a], [b], test="asymptotic"))
     assert "chi-squared = 2.6667 on 1 df, p = 0.10" in text
     assert "asked for by name" in text
+
+
+@pytest.mark.parametrize("test", ["exact", "mid-p", "asymptotic", "asymptotic, corrected"])
+def test_a_version_of_mcnemar_is_had_by_name(tmp_path: Path, test: str) -> None:
+    a, b = as_lists(tmp_path / "a.json", RIGHT_A), as_lists(tmp_path / "b.json", RIGHT_B)
+    result = compare.compare_files([a], [b], test=test).comparison.result
+    assert result.test == f"McNemar ({test})"
+    if test == "exact":
+        assert result.p == pytest.approx(binomtest(1, 6).pvalue)
+    if test == "asymptotic, corrected":
+        assert result.p == pytest.approx(chi2.sf((5 - 1 - 1) ** 2 / 6, 1))
+
+
+def test_a_test_that_does_not_fit_is_refused(tmp_path: Path) -> None:
+    a, b = as_lists(tmp_path / "a.json", RIGHT_A), as_lists(tmp_path / "b.json", RIGHT_B)
+    with pytest.raises(InputError, match="no such test; did you mean 'exact'"):
+        compare.compare_files([a], [b], test="exakt")
+    a = as_records(tmp_path / "a.jsonl", RIGHT_A, per_group=4)
+    b = as_records(tmp_path / "b.jsonl", RIGHT_B, per_group=4)
+    with pytest.raises(InputError, match=r"--test exact: .* without groups; .* leave --test out"):
+        compare.compare_files([a], [b], test="exact")
 
 
 def test_several_seeds_are_never_pooled(tmp_path: Path) -> None:

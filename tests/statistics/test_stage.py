@@ -85,7 +85,7 @@ def test_comparison_is_the_method_test_with_mcnemar_beside_it(study: dict) -> No
     assert row["estimate"] == pytest.approx(study["lora"].mean() - study["base"].mean())
     assert low < row["estimate"] < high
     assert row["p"] == row["p_holm"] < 0.05
-    assert row["verdict"].startswith("lora scores higher than base")
+    assert row["verdict"].startswith("lora has a higher accuracy than base")
     assert [(pair["seed_a"], pair["seed_b"]) for pair in row["per_seed"]] == [
         (7, "base"),
         (42, "base"),
@@ -121,7 +121,9 @@ def test_the_verdict_is_taken_at_the_adjusted_p(study: dict, tmp_path: Path) -> 
     family = {"family": "main", "metric": "accuracy"}
     variants = {"base": {}, "lora": {}, "close": {}}
     alone = run(study, variants=variants, comparisons=[{**family, "pairs": pairs[:1]}])
-    assert alone["comparisons"][0]["verdict"].startswith("close scores higher than base (+15.0")
+    assert alone["comparisons"][0]["verdict"].startswith(
+        "close has a higher accuracy than base (+15"
+    )
     twice = run(study, variants=variants, comparisons=[{**family, "pairs": pairs}])["comparisons"]
     assert [row["p_holm"] for row in twice] == [0.0625, 0.0625]
     assert all(row["verdict"].startswith("No difference between") for row in twice)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from regen.errors import InputError
 from regen.files import Absent, read_jsonl
+from regen.metrics import Metric
 from regen.records import Prediction
 
 if TYPE_CHECKING:
@@ -63,8 +64,8 @@ class BaseBenchmark(ABC):
     """The possible answers of a multiple-choice task, scored from logits; empty for free text."""
     prompts: ClassVar[Mapping[str, str]]
     """Prompt templates by name; "baseline" is always one."""
-    metrics: ClassVar[tuple[str, ...]] = ("accuracy",)
-    """Names of the per-item metrics that `score` gives; the first is the primary one."""
+    metrics: ClassVar[Mapping[str, Metric]] = {"accuracy": Metric("accuracy")}
+    """The per-item metrics that `score` gives; the first is the primary one."""
     facets: ClassVar[tuple[str, ...]] = ()
     """What its items' results can be broken down by."""
     trivial: ClassVar[Mapping[str, type[Trivial]]] = {}

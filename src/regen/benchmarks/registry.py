@@ -5,8 +5,7 @@ from pkgutil import iter_modules
 
 import regen.benchmarks
 from regen.benchmarks.base import BaseBenchmark
-from regen.errors import InputError
-from regen.schema import nearest
+from regen.errors import InputError, nearest
 
 NO_BENCHMARKS = {"base", "phrasing", "registry"}
 

@@ -13,9 +13,9 @@ from functools import cached_property
 
 from regen.chain import across, foundation, results, study
 from regen.chain.study import Home
-from regen.errors import InputError
+from regen.errors import InputError, nearest
 from regen.provenance import Input, Job
-from regen.schema import Config, nearest
+from regen.schema import Config
 
 STAGES = (
     "sources",

@@ -1,11 +1,12 @@
 """Jobs from a study's scores to the paper: statistics, tables, figures, the PDF."""
 
+from dataclasses import asdict
 from typing import Any
 
 from regen.chain.across import ENDINGS
-from regen.chain.study import Home
+from regen.chain.study import Home, metrics_of
 from regen.provenance import Input, Job
-from regen.schema import Config, Figure, Study
+from regen.schema import Config, Figure, Label, Study
 
 TABLES = ("comparison", "tests", "per-seed")
 """The tables of a study."""
@@ -37,6 +38,7 @@ def tables_job(home: Home) -> Job:
         params={
             "study": home.name,
             "variants": labels(home.study),
+            "metrics": metrics(home.study),
             "comparisons": [c.model_dump() for c in home.study.comparisons],
             "reference": home.study.reference,
         },
@@ -51,7 +53,11 @@ def figure_job(home: Home, figure: Figure) -> Job:
         function="regen.figures:figures",
         wildcards={"study": home.name, "figure": figure.name},
         inputs={"statistics": Input(None, f"{home.folder}/statistics")},
-        params={"variants": labels(home.study), "figures": [figure.model_dump()]},
+        params={
+            "variants": labels(home.study),
+            "metrics": metrics(home.study),
+            "figures": [figure.model_dump()],
+        },
         outputs=tuple(f"{figure.name}.{ending}" for ending in ("json", "pdf", "png")),
     )
 
@@ -96,14 +102,38 @@ def paper_job(config: Config, results: str) -> Job:
             "title": config.title,
             "scale": config.scale,
             "stamp": config.stamp,
+            "spoken": {
+                name: {variant: row["spoken"] for variant, row in labels(study).items()}
+                for name, study in config.studies.items()
+            },
+            "metrics": {name: metrics(study) for name, study in config.studies.items()},
         },
         outputs=("main.pdf", "numbers.tex", "numbers.json"),
     )
 
 
 def labels(study: Study) -> dict[str, dict[str, Any]]:
-    """What tables and figures print of each variant."""
+    """What tables, figures and sentences print of each variant."""
+    spoken = {name: spoken_label(label) for name, label in study.labels.items()}
+    alike = [name for name, words in spoken.items() if list(spoken.values()).count(words) > 1]
+    for name in alike:
+        spoken[name] = f"{study.labels[name].model} ({spoken[name]})"
     return {
-        name: {**study.labels[name].model_dump(), "trivial": variant.trivial is not None}
+        name: {
+            **study.labels[name].model_dump(),
+            "spoken": spoken[name],
+            "trivial": variant.trivial is not None,
+        }
         for name, variant in study.variants.items()
     }
+
+
+def spoken_label(label: Label) -> str:
+    """What tells a variant apart in a sentence: "LoRA + MLP", "LoRA with OPRO", or the model."""
+    words = label.model if label.method == "none" else label.method
+    return words if label.prompt in ("none", "baseline") else f"{words} with {label.prompt}"
+
+
+def metrics(study: Study) -> dict[str, dict[str, Any]]:
+    """How each metric of the study's benchmark is printed."""
+    return {name: asdict(metric) for name, metric in metrics_of(study).items()}

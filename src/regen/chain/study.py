@@ -1,9 +1,11 @@
 """Jobs of a study up to its scores: trainings, answers, and the choices made on the dev split."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from regen.benchmarks.registry import get_benchmark
+from regen.metrics import Metric
 from regen.provenance import Input, Job
 from regen.schema import Study, Training, Variant
 
@@ -70,7 +72,10 @@ def selection_job(home: Home, selection: str, asked: dict[str, str]) -> Job:
                 for training in asked.values()
             ),
         },
-        params={"metric": choice.metric},
+        params={
+            "metric": choice.metric,
+            "larger_is_better": metrics_of(home.study)[choice.metric].larger_is_better,
+        },
         outputs=("selection.json",),
     )
 
@@ -164,6 +169,10 @@ def scoring_job(home: Home, variant: str, run: str, split: str) -> Job:
 def runs_of(study: Study, variant: Variant) -> list[str]:
     """The runs that a variant has: one a seed if it is trained, else the one called "base"."""
     return [f"seed-{seed}" for seed in study.seeds] if variant.training else ["base"]
+
+
+def metrics_of(study: Study) -> Mapping[str, Metric]:
+    return get_benchmark(study.benchmark).metrics
 
 
 def benchmark_module(name: str) -> str:

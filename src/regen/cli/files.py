@@ -29,6 +29,13 @@ def compare(
     intersect: Annotated[
         bool, typer.Option("--intersect", help="Compare on the items that both sides have.")
     ] = False,
+    test: Annotated[
+        str,
+        typer.Option(
+            help="Of one run against one: McNemar's test as exact, mid-p, asymptotic, or "
+            "'asymptotic, corrected'."
+        ),
+    ] = "auto",
     json: Annotated[Path | None, typer.Option(help="Also write the result to this file.")] = None,
 ) -> None:
     """Test one system against another on the same items, with the right test for the seeds.
@@ -46,6 +53,7 @@ def compare(
         groups=groups,
         paired_seeds=paired_seeds,
         intersect=intersect,
+        test=test,
     )
     typer.echo(render(found))
     if json:

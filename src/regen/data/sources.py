@@ -13,9 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from regen.errors import InputError
+from regen.errors import InputError, nearest
 from regen.files import write_json
-from regen.schema import nearest
 
 BACKEND = '''\
 """Stands in for setuptools while pip downloads: tells a package's name without running its code."""

@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast, get_args
 
 import numpy as np
 
-from regen.errors import InputError
+from regen.errors import InputError, nearest
 from regen.files import Absent
+from regen.metrics import undescribed
 from regen.statistics.comparisons import Comparison, SeedPair, compare_runs, table_row
 from regen.statistics.mcnemar import TestName
 from regen.statistics.reading import read_groups, read_side
@@ -38,13 +39,16 @@ def compare_files(
     groups: Path | None = None,
     paired_seeds: bool = False,
     intersect: bool = False,
-    test: TestName = "auto",
+    test: str = "auto",
 ) -> Report:
     """Compare two systems, one file a seed on each side (see `reading.read_rows` for the kinds).
 
     metric: which, if the files hold several. groups: a CSV with columns item and group. intersect:
-    compare on the items that both sides have, and say how many. Raises InputError.
+    compare on the items that both sides have, and say how many. test: the version of McNemar's
+    test, where that is the right one. Raises InputError.
     """
+    if test not in get_args(TestName):
+        raise InputError(f"--test {test}: there is no such test{nearest(test, get_args(TestName))}")
     by_item = read_groups(groups) if groups else None
     runs_a, runs_b = read_side(a, name_a, by_item), read_side(b, name_b, by_item)
     notes = []
@@ -53,7 +57,15 @@ def compare_files(
         notes.append(coverage)
     _check_targets(runs_a, runs_b)
     metric = metric or _only_metric(runs_a, runs_b)
-    comparison = compare_runs(runs_a, runs_b, metric, paired_seeds=paired_seeds, test=test)
+    comparison = compare_runs(
+        runs_a, runs_b, metric, paired_seeds=paired_seeds, test=cast(TestName, test)
+    )
+    if test != "auto" and not comparison.result.test.startswith("McNemar"):
+        raise InputError(
+            f"--test {test}: McNemar's test is for one run against one, right or wrong, on items "
+            f"without groups; here it is the {comparison.result.test} "
+            f"({comparison.result.reason}); leave --test out"
+        )
     for runs, paths in ((runs_a, a), (runs_b, b)):
         if runs.frozen:
             notes.append(
@@ -125,6 +137,7 @@ def as_json(report: Report) -> dict[str, Any]:
 def render(report: Report) -> str:
     """The report as text for a terminal."""
     c, r = report.comparison, report.comparison.result
+    metric = undescribed(c.metric, c.binary)
     units = f"{r.n_items} items"
     if r.n_groups < r.n_items:
         units += f" in {r.n_groups} groups"
@@ -148,9 +161,9 @@ def render(report: Report) -> str:
         f"Test: {r.test}",
         f"  because: {r.reason}",
         f"  {_statistic(c)}{p_text(r.p)}",
-        f"Difference: {amount(r.estimate, c.binary)}, {interval_text(r.low, r.high, c.binary)}",
+        f"Difference: {amount(r.estimate, metric)}, {interval_text(r.low, r.high, metric)}",
         f"Smallest detectable difference (80% power): "
-        f"{amount(c.smallest_detectable, c.binary, signed=False)}",
+        f"{amount(c.smallest_detectable, metric, signed=False)}",
     ]
     lines += [f"Limit: {limit}" for limit in r.limits]
     lines += [f"Note: {note}" for note in report.notes]

@@ -11,6 +11,7 @@ import numpy as np
 
 from regen.errors import InputError
 from regen.files import Absent
+from regen.metrics import undescribed
 from regen.statistics.mcnemar import McNemar, TestName, contingency, mcnemar
 from regen.statistics.methods import Result, Sides, Value, is_binary, method_test
 from regen.statistics.power import detectable_by_mcnemar, smallest_detectable
@@ -70,7 +71,7 @@ def compare_runs(
     x, y = x[:, kept], y[:, kept]
     groups = [group for group, keep in zip(a.groups, kept, strict=True) if keep]
     binary = is_binary(x) and is_binary(y)
-    sides = Sides(a.name, b.name, a.frozen, b.frozen)
+    sides = Sides(a.name, b.name, a.frozen, b.frozen, metric)
     result = method_test(x, y, groups=groups, paired_seeds=paired, binary=binary, sides=sides)
     detectable = smallest_detectable(result, binary)
     pairs: list[SeedPair] | Absent = Absent(f"{metric} is not right or wrong")
@@ -99,7 +100,7 @@ def with_adjusted(comparison: Comparison, p_holm: Value) -> Comparison:
         p_holm,
         r.seeds_a,
         r.seeds_b,
-        comparison.binary,
+        undescribed(comparison.metric, comparison.binary),
         adjusted=True,
     )
     return replace(comparison, result=replace(r, verdict=verdict))
@@ -115,7 +116,7 @@ def _as_mcnemar(result: Result, table: McNemar, sides: Sides) -> Result:
         table.p,
         result.seeds_a,
         result.seeds_b,
-        True,
+        undescribed(sides.metric, binary=True),
     )
     reason = f"one run against one, right or wrong, on the same items; {table.reason}"
     limits = [limit for limit in result.limits if not limit.startswith("only ")]

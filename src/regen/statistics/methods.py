@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike
 from scipy.special import stdtr, stdtrit
 
 from regen.files import Absent
+from regen.metrics import undescribed
 from regen.statistics.words import verdict_on
 
 Array = np.ndarray
@@ -30,12 +31,13 @@ ITEM_TEST = "paired t test over items"
 
 @dataclass(frozen=True)
 class Sides:
-    """What a comparison is about: the two names, and which side has no seed (a frozen model)."""
+    """What a comparison is about: two names, which has no seed (a frozen model), on what metric."""
 
     a: str = "A"
     b: str = "B"
     frozen_a: bool = False
     frozen_b: bool = False
+    metric: str = "score"
 
 
 @dataclass(frozen=True)
@@ -216,7 +218,17 @@ def method_test(
         test=test,
         reason=reason,
         limits=tuple(limits),
-        verdict=verdict_on(sides.a, sides.b, estimate, low, high, p, seeds_a, seeds_b, binary),
+        verdict=verdict_on(
+            sides.a,
+            sides.b,
+            estimate,
+            low,
+            high,
+            p,
+            seeds_a,
+            seeds_b,
+            undescribed(sides.metric, binary),
+        ),
     )
 
 

@@ -4,37 +4,35 @@ than the test does."""
 from collections.abc import Sequence
 
 from regen.files import Absent
+from regen.metrics import Metric
 
 Value = float | Absent
 LEVEL = 0.05
 
 
 def p_text(p: Value) -> str:
-    """ "p = 0.012", "p < 0.0001" or "p n/a (reason)"."""
+    """ "p = 0.012", "p < 0.001" or "p n/a (reason)"."""
     if isinstance(p, Absent):
         return f"p {p}"
-    if p < 0.0001:
-        return "p < 0.0001"
-    return f"p = {p:.2g}" if p < 0.1 else f"p = {p:.2f}"
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def amount(value: Value, binary: bool, signed: bool = True) -> str:
-    """A difference: percentage points for a share, four digits otherwise."""
+def amount(value: Value, metric: Metric, signed: bool = True) -> str:
+    """A difference, in points or in the metric's own unit."""
     if isinstance(value, Absent):
         return str(value)
-    sign = "+" if signed else ""
-    return f"{100 * value:{sign}.1f} points" if binary else f"{value:{sign}.4g}"
+    return metric.pattern(signed).format(metric.factor * value) + metric.unit
 
 
-def interval_text(low: Value, high: Value, binary: bool) -> str:
+def interval_text(low: Value, high: Value, metric: Metric) -> str:
     """ "95% interval +0.8 to +5.4 points"."""
     if isinstance(low, Absent):
         return f"interval {low}"
     if isinstance(high, Absent):
         return f"interval {high}"
-    if binary:
-        return f"95% interval {100 * low:+.1f} to {100 * high:+.1f} points"
-    return f"95% interval {low:+.4g} to {high:+.4g}"
+    number = metric.pattern(signed=True)
+    ends = " to ".join(number.format(metric.factor * end) for end in (low, high))
+    return f"95% interval {ends}{metric.unit}"
 
 
 def verdict_on(
@@ -46,18 +44,19 @@ def verdict_on(
     p: Value,
     seeds_a: int,
     seeds_b: int,
-    binary: bool,
+    metric: Metric,
     adjusted: bool = False,
 ) -> str:
     """What a two-sided test of mean(A) - mean(B) allows to say, at the 5% level.
 
-    seeds_a, seeds_b: trained seeds, 0 for a frozen model. adjusted: `p` is Holm-adjusted.
+    seeds_a, seeds_b: trained seeds, 0 for a frozen model. metric: how it is printed.
+    adjusted: `p` is Holm-adjusted.
     """
     if isinstance(estimate, Absent) or isinstance(p, Absent):
         reason = estimate.reason if isinstance(estimate, Absent) else getattr(p, "reason", "")
         return f"No verdict on {a} against {b}: {reason}."
     figures = (
-        f"{amount(estimate, binary)}, {interval_text(low, high, binary)}, "
+        f"{amount(estimate, metric)}, {interval_text(low, high, metric)}, "
         f"{'Holm-adjusted ' if adjusted else ''}{p_text(p)}"
     )
     if 2 in (seeds_a, seeds_b):
@@ -65,8 +64,8 @@ def verdict_on(
     about = _about(((a, seeds_a), (b, seeds_b)))
     if p >= LEVEL:
         return f"No difference between {a} and {b} is shown{about} ({figures})."
-    order = f"{a} scores higher than {b}" if estimate > 0 else f"{a} scores lower than {b}"
-    return f"{order}{about} ({figures})."
+    order = "higher" if estimate > 0 else "lower"
+    return f"{a} has a {order} {metric.label} than {b}{about} ({figures})."
 
 
 def _about(sides: Sequence[tuple[str, int]]) -> str:

@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Any
 
 from regen.files import Absent
+from regen.metrics import Metric
 from regen.tables.read import Found, Statistics, cell
 from regen.tables.table import EMPTY, Cell, Column, Row, Table, write_table
 
-PERCENT = 100
 STARS = ((0.01, "**"), (0.05, "*"))
 STARS_NOTE = "* p < 0.05, ** p < 0.01, Holm-adjusted within the declared family."
 
@@ -17,67 +17,67 @@ def tables(
     statistics: Path,
     study: str,
     variants: dict[str, dict[str, Any]],
+    metrics: dict[str, dict[str, Any]],
     comparisons: list[dict[str, Any]],
     reference: str,
     out: Path,
 ) -> None:
     """Write comparison (the study's main table), tests, and per-seed.
 
-    variants: {name: {model, method, prompt, trivial}}, in the order of the rows
-    comparisons: the declared families; the first one's metric is the study's
+    variants: {name: {model, method, prompt, spoken, trivial}}, in the order of the rows
+    metrics: {name: fields of `Metric`}, the study's own first
+    comparisons: the declared families; the first one's metric is the main table's
     reference: the variant that the main table compares with
     """
     read = Statistics(statistics)
-    metric = comparisons[0]["metric"] if comparisons else next(iter(first(read.variants)))
-    for table in (
-        comparison_table(read, study, variants, metric, reference),
-        tests_table(read, study),
-        per_seed_table(read, study),
-    ):
-        write_table(table, out)
-
-
-def first(mapping: dict[str, Any]) -> Any:
-    return next(iter(mapping.values()))
+    known = {name: Metric(**fields) for name, fields in metrics.items()}
+    main = comparisons[0]["metric"] if comparisons else next(iter(known))
+    spoken = {name: labels["spoken"] for name, labels in variants.items()}
+    write_table(comparison_table(read, study, variants, main, known[main], reference), out)
+    write_table(tests_table(read, study, spoken, known), out)
+    write_table(per_seed_table(read, study, spoken), out)
 
 
 def comparison_table(
     read: Statistics,
     study: str,
     variants: dict[str, dict[str, Any]],
-    metric: str,
+    name: str,
+    metric: Metric,
     reference: str,
 ) -> Table:
     """A row a variant: the metric over seeds, its interval, and the test against the reference."""
     against = {
         c["a"]: number
         for number, c in enumerate(read.comparisons)
-        if c["b"] == reference and c["metric"] == metric
+        if c["b"] == reference and c["metric"] == name
     }
-    best = best_variant(read, metric)
+    best = best_variants(read, name, metric)
+    number = metric.pattern()
     rows = []
-    for name, labels in variants.items():
+    for variant, labels in variants.items():
         words = [Cell(labels[key]) for key in ("model", "method", "prompt")]
-        mean, sd = read.variant(name, metric, "mean"), read.variant(name, metric, "sd")
-        both = (name, metric, "seeds_and_items")
+        mean, sd = read.variant(variant, name, "mean"), read.variant(variant, name, "sd")
+        both = (variant, name, "seeds_and_items")
         low, high = read.variant(*both, "low"), read.variant(*both, "high")
         cells = [
-            cell("{:.1f} ± {:.1f}", mean, sd, scale=PERCENT, bold=name == best),
-            cell("[{:.1f}, {:.1f}]", low, high, scale=PERCENT),
-            *test_cells(read, against.get(name)),
-            Cell(str(seeds_of(read, name, metric) or "–")),
+            cell(f"{number} ± {number}", mean, sd, scale=metric.factor, bold=variant in best),
+            cell(f"[{number}, {number}]", low, high, scale=metric.factor),
+            *test_cells(read, against.get(variant), metric),
+            Cell(str(seeds_of(read, variant, name) or "–")),
         ]
-        rows.append(Row(name, (*words, *cells), block=0 if labels["trivial"] else 1))
+        rows.append(Row(variant, (*words, *cells), block=0 if labels["trivial"] else 1))
+    better = "larger is better" if metric.larger_is_better else "smaller is better"
     return Table(
         name="comparison",
         study=study,
-        caption=f"{metric.capitalize()} on the test split. Differences are to "
+        caption=f"{metric.heading} on the test split; {better}. Differences are to "
         "{model} (fine-tuning: {method}, prompt: {prompt}).".format(**variants[reference]),
         columns=(
             Column("model", "Model", numeric=False),
             Column("method", "Fine-tuning", numeric=False),
             Column("prompt", "Prompt", numeric=False),
-            Column(metric, f"{metric.capitalize()} (%)"),
+            Column(name, metric.heading),
             Column("interval", "95% CI"),
             Column("difference", "Difference"),
             Column("p", "p"),
@@ -86,37 +86,46 @@ def comparison_table(
         rows=tuple(rows),
         notes=(
             "Mean ± SD over seeds. Intervals are for new items, and new seeds where there are any "
-            "(Wilson, at the effective number of independent items). Difference in points, with "
-            "the seed-by-item test's p. Best in bold. " + STARS_NOTE,
+            f"({interval_name(read, name)}). Difference{' in points' if metric.percent else ''}, "
+            "with the seed-by-item test's p. Best in bold. " + STARS_NOTE,
         ),
     )
 
 
-def tests_table(read: Statistics, study: str) -> Table:
+def tests_table(
+    read: Statistics, study: str, spoken: dict[str, str], metrics: dict[str, Metric]
+) -> Table:
     """A row a declared comparison: estimate, interval, raw and adjusted p, what it could detect."""
     rows = []
+    several = len({comparison["metric"] for comparison in read.comparisons}) > 1
+    families = list(dict.fromkeys(comparison["family"] for comparison in read.comparisons))
     for number, comparison in enumerate(read.comparisons):
 
         def at(key: str, number: int = number) -> Found:
             return read.comparison(number, key)
 
+        metric = metrics[comparison["metric"]]
+        signed = metric.pattern(signed=True)
         difference = at("estimate"), at("low"), at("high")
         rows.append(
             Row(
                 f"{comparison['family']}/{comparison['a']}-vs-{comparison['b']}",
                 (
-                    Cell(f"{comparison['a']} vs {comparison['b']}"),
+                    Cell(f"{spoken[comparison['a']]} vs {spoken[comparison['b']]}"),
                     Cell(comparison["family"]),
-                    cell("{:+.1f} [{:+.1f}, {:+.1f}]", *difference, scale=PERCENT),
+                    *([Cell(metric.heading)] if several else []),
+                    cell(f"{signed} [{signed}, {signed}]", *difference, scale=metric.factor),
                     cell("{:.1f}", at("df")),
                     p_cell(at("p")),
                     p_cell(at("p_holm"), stars=True),
-                    cell("{:.1f}", at("smallest_detectable"), scale=PERCENT),
+                    cell(metric.pattern(), at("smallest_detectable"), scale=metric.factor),
                     cell("{:d}", at("n_items")),
                     cell("{:d}", at("n_groups")),
                 ),
+                block=families.index(comparison["family"]),
             )
         )
+    shares = [metric.percent for metric in metrics.values()]
     return Table(
         name="tests",
         study=study,
@@ -124,6 +133,7 @@ def tests_table(read: Statistics, study: str) -> Table:
         columns=(
             Column("comparison", "Comparison", numeric=False),
             Column("family", "Family", numeric=False),
+            *([Column("metric", "Metric", numeric=False)] if several else []),
             Column("difference", "Difference [95% CI]"),
             Column("df", "df"),
             Column("p", "p"),
@@ -134,13 +144,14 @@ def tests_table(read: Statistics, study: str) -> Table:
         ),
         rows=tuple(rows),
         notes=(
-            "Differences in points. Detectable: the smallest true difference that would have been "
-            "found with a power of 80%. " + STARS_NOTE,
+            f"Differences {'of shares ' if not all(shares) else ''}in points. Detectable: the "
+            "smallest true difference that would have been found with a power of 80%. "
+            + STARS_NOTE,
         ),
     )
 
 
-def per_seed_table(read: Statistics, study: str) -> Table:
+def per_seed_table(read: Statistics, study: str, spoken: dict[str, str]) -> Table:
     """A row a pair of runs: McNemar's test, which speaks of two checkpoints, not of methods."""
     rows = []
     for number, comparison in enumerate(read.comparisons):
@@ -156,7 +167,7 @@ def per_seed_table(read: Statistics, study: str) -> Table:
                 Row(
                     f"{comparison['a']}-vs-{comparison['b']}/{seeds}",
                     (
-                        Cell(f"{comparison['a']} vs {comparison['b']}"),
+                        Cell(f"{spoken[comparison['a']]} vs {spoken[comparison['b']]}"),
                         Cell(f"{pair['seed_a']} / {pair['seed_b']}"),
                         cell("{:d}", at("both_right")),
                         cell("{:d}", at("a_only")),
@@ -193,19 +204,28 @@ def per_seed_table(read: Statistics, study: str) -> Table:
     )
 
 
-def best_variant(read: Statistics, metric: str) -> str | None:
-    """The variant with the highest mean, None if two share it."""
-    means = {name: read.variant(name, metric, "mean")[0] for name in read.variants}
-    known = {name: mean for name, mean in means.items() if isinstance(mean, float | int)}
-    best = [name for name, mean in known.items() if mean == max(known.values())]
-    return best[0] if len(best) == 1 else None
+def best_variants(read: Statistics, name: str, metric: Metric) -> set[str]:
+    """The variants with the best mean; several where they tie."""
+    means = {variant: read.variant(variant, name, "mean")[0] for variant in read.variants}
+    known = {variant: mean for variant, mean in means.items() if isinstance(mean, float | int)}
+    if not known:
+        return set()
+    best = (max if metric.larger_is_better else min)(known.values())
+    return {variant for variant, mean in known.items() if mean == best}
 
 
-def test_cells(read: Statistics, number: int | None) -> tuple[Cell, Cell]:
+def interval_name(read: Statistics, name: str) -> str:
+    """How the intervals over seeds and items are computed, as the statistics name it."""
+    found = [read.variants[variant][name]["seeds_and_items"] for variant in read.variants]
+    return "; ".join(dict.fromkeys(one["name"] for one in found if "name" in one))
+
+
+def test_cells(read: Statistics, number: int | None, metric: Metric) -> tuple[Cell, Cell]:
     """Difference and adjusted p of a comparison; dashes where none was declared."""
     if number is None:
         return EMPTY, EMPTY
-    difference = cell("{:+.1f}", read.comparison(number, "estimate"), scale=PERCENT)
+    estimate = read.comparison(number, "estimate")
+    difference = cell(metric.pattern(signed=True), estimate, scale=metric.factor)
     return difference, p_cell(read.comparison(number, "p_holm"), stars=True)
 
 
