@@ -120,6 +120,26 @@ class TinyAudioModel(Section):
     """of initialisation and order"""
 
 
+class HubModel(Section):
+    """A model of the hub at a pinned revision, read from the local cache."""
+
+    builder: Literal["hub"]
+    """the stage that makes it: src/regen/models/hub.py"""
+    id: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    """the model's id: owner/name"""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None
+    """commit of the model; null where none is pinned yet, and then it does not run"""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """of the weights; auto is bfloat16 on a GPU, float32 without"""
+    quantisation: Literal["none", "nf4"] = "none"
+    """nf4: four bits, double quantisation; adapters trained on it are QLoRA"""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto is a GPU if there is one"""
+
+
+Model = Annotated[TinyAudioModel | HubModel, Field(discriminator="builder")]
+
+
 class Lora(Section):
     """A low-rank adapter (Hu et al. 2021, arXiv 2106.09685)."""
 
@@ -199,8 +219,10 @@ class Selection(Section):
 
 
 class Decoding(Section):
-    """How an answer is drawn where it is text; multiple choice is scored from logits."""
+    """How an answer is drawn."""
 
+    mode: Literal["options", "generate"] = "options"
+    """options: multiple choice from the logits, free text generated; generate: text either way"""
     batch_size: Positive = 16
     """items at once; does not change the result"""
     max_new_tokens: Positive = 16
@@ -218,13 +240,19 @@ class Variant(Section):
     """a baseline without a language model, by the benchmark's name for it"""
     prompt: str = "baseline"
     """named prompt of the benchmark"""
+    shots: Annotated[int, Field(strict=True, ge=0, le=64)] = 0
+    """answered training items that come before the question; see src/regen/shots.py"""
     decoding: Decoding = Decoding()
     """how answers are drawn"""
+    table: bool = True
+    """a row of the study's tables; without, it is computed for another of the paper's results"""
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Variant":
         if self.training and self.trivial:
             raise ValueError("a variant has a training or is trivial, not both")
+        if self.trivial and self.shots:
+            raise ValueError("a trivial variant has no shots")
         return self
 
 
@@ -405,7 +433,7 @@ class Config(Section):
     """image in which rules run with --sdm apptainer"""
     datasets: dict[Name, SpeechData]
     """data sets by name; they lie in data/<name>/"""
-    models: dict[Name, TinyAudioModel]
+    models: dict[Name, Model]
     """base models by name; they lie in models/<name>/"""
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
     """studies by name, in the paper's order"""
@@ -429,7 +457,8 @@ class Config(Section):
                         f"but data set {study.dataset} has {getattr(sizes, split)}"
                     )
         for name, model in self.models.items():
-            known(model.dataset, self.datasets, f"models.{name}.dataset", "data set")
+            if isinstance(model, TinyAudioModel):
+                known(model.dataset, self.datasets, f"models.{name}.dataset", "data set")
         return self
 
     def resources_of(self, stage: str) -> Resources:
