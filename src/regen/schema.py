@@ -322,6 +322,8 @@ class Study(Section):
     """what is compared, by name, in the table's order"""
     labels: dict[Name, Label]
     """what the tables print of each variant"""
+    agreement: list[tuple[Name, Name]] = []
+    """[variant from logits, the same with mode generate] each: do they say the same, how fast?"""
     comparisons: list[Comparison]
     """declared before the results are seen"""
     facets: list[str]
@@ -333,11 +335,13 @@ class Study(Section):
     def _names_exist(self) -> "Study":
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds: {self.seeds} names a seed twice")
-        known(self.reference, self.variants, "reference", "variant")
+        rows = [name for name, variant in self.variants.items() if variant.table]
+        known(self.reference, rows, "reference", "variant with a row in the table")
         for name in self.labels:
             known(name, self.variants, "labels", "variant")
         for name, variant in self.variants.items():
-            known(name, self.labels, f"variants.{name}", "label")
+            if variant.table:
+                known(name, self.labels, f"variants.{name}", "label")
             if variant.training is not None:
                 known(variant.training, self.trainings, f"variants.{name}.training", "training")
         for name, selection in self.selections.items():
@@ -359,11 +363,16 @@ class Study(Section):
         for comparison in self.comparisons:
             for pair in comparison.pairs:
                 for name in pair:
-                    known(name, self.variants, f"comparisons.{comparison.family}", "variant")
+                    known(name, rows, f"comparisons.{comparison.family}", "variant in the table")
         for figure in self.figures:
             known(figure.facet, self.facets, f"figures.{figure.name}.facet", "facet")
             for name in figure.variants:
-                known(name, self.variants, f"figures.{figure.name}.variants", "variant")
+                known(name, rows, f"figures.{figure.name}.variants", "variant in the table")
+        for pair in self.agreement:
+            for name in pair:
+                known(name, self.variants, "agreement", "variant")
+            if reason := self._not_twins(*pair):
+                raise ValueError(f"agreement: {pair[0]} and {pair[1]} {reason}")
         return self
 
     def points(self, selection: str) -> dict[str, Training]:
@@ -379,6 +388,20 @@ class Study(Section):
             for r in grid.r
             for alpha in grid.alpha
         }
+
+    def _not_twins(self, options: str, generated: str) -> str | None:
+        """Why two variants are not one that is asked on both paths; None if they are."""
+        a, b = self.variants[options], self.variants[generated]
+        if a.trivial or b.trivial:
+            return "must be language models; a trivial baseline has one path"
+        if (a.decoding.mode, b.decoding.mode) != ("options", "generate"):
+            return "must have the decoding modes options and generate, in this order"
+        for key in ("training", "prompt", "shots"):
+            if getattr(a, key) != getattr(b, key):
+                return f"differ in {key}; only their decoding may"
+        if a.decoding.batch_size != b.decoding.batch_size:
+            return "differ in decoding.batch_size; their times could not be compared"
+        return None
 
 
 class Simulation(Section):

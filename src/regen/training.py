@@ -60,8 +60,8 @@ def train(
 
     Writes adapter_model.safetensors and adapter_config.json (which peft loads; in place of the
     base's name they hold its content id), log.jsonl (a row a step), summary.json (parameter
-    counts), timing.json (seconds, peak memory). Every `save_every` steps, and when interrupted, the state goes to
-    `.state/` in `out`; the same call then goes on from there.
+    counts), timing.json (seconds, peak memory). Every `save_every` steps, and when interrupted,
+    the state goes to `.state/` in `out`; the same call then goes on from there.
     """
     started = time.monotonic()
     if selection is not None:

@@ -289,8 +289,8 @@ def test_only_safetensors_and_no_code(full_cache: Path, tmp_path: Path, monkeypa
 def test_missing_weights_are_not_drawn_at_random(cache: Path, tmp_path: Path) -> None:
     from safetensors.torch import load_file, save_file
 
-    base = Path(shutil.copytree(cache / f"models--{OMNI_ID.replace('/', '--')}/snapshots/{REVISION}",
-                                tmp_path / "base"))  # fmt: skip
+    snapshot = cache / f"models--{OMNI_ID.replace('/', '--')}" / "snapshots" / REVISION
+    base = Path(shutil.copytree(snapshot, tmp_path / "base"))
     weights = load_file(base / "model.safetensors")
     del weights["thinker.lm_head.weight"]
     save_file(weights, base / "model.safetensors", {"format": "pt"})

@@ -19,7 +19,7 @@ def statistics_job(home: Home, scores: tuple[Input, ...]) -> Job:
         wildcards={"study": home.name},
         inputs={"scores": scores},
         params={
-            "variants": {variant: {} for variant in home.study.variants},
+            "variants": {name: {} for name, row in home.study.variants.items() if row.table},
             "comparisons": [c.model_dump() for c in home.study.comparisons],
             "facets": home.study.facets,
         },
@@ -102,8 +102,9 @@ def paper_job(config: Config, results: str) -> Job:
 
 
 def labels(study: Study) -> dict[str, dict[str, Any]]:
-    """What tables and figures print of each variant."""
+    """What tables and figures print of each variant that has a row in them."""
     return {
         name: {**study.labels[name].model_dump(), "trivial": variant.trivial is not None}
         for name, variant in study.variants.items()
+        if variant.table
     }

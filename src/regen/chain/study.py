@@ -125,6 +125,8 @@ def prediction_job(home: Home, variant: str, row: Variant, run: str, split: str)
         params |= {"trivial": row.trivial, "train_limit": home.study.items.train}
     else:
         params |= {"prompt": row.prompt, "decoding": row.decoding.model_dump()}
+    if row.shots:
+        params |= {"shots": row.shots, "train_limit": home.study.items.train}
     if run != "base":
         params["seed"] = int(run.removeprefix("seed-"))
     return Job(
@@ -137,6 +139,25 @@ def prediction_job(home: Home, variant: str, row: Variant, run: str, split: str)
         outputs=("predictions.jsonl",),
         measured=("timing.json",),
         code=(benchmark_module(home.study.benchmark),),
+    )
+
+
+def agreement_job(home: Home, options: str, generated: str) -> Job:
+    """options, generated: a variant asked for logits, and the same asked for text."""
+
+    def folders(variant: str) -> tuple[Input, ...]:
+        predictions = f"{home.folder}/predictions/{variant}"
+        runs = runs_of(home.study, home.study.variants[variant])
+        return tuple(Input(None, f"{predictions}/{run}/test") for run in runs)
+
+    return Job(
+        stage="agreement",
+        out=f"{home.folder}/agreement/{generated}",
+        function="regen.agreement:agreement",
+        wildcards={"study": home.name, "variant": generated},
+        inputs={"options": folders(options), "generated": folders(generated)},
+        outputs=("agreement.json", "items.jsonl"),
+        measured=("timing.json",),
     )
 
 
