@@ -108,6 +108,8 @@ def prediction_job(
         params["variant"] = "by-hand"
         params["seed"] = read_json(checkpoint / "manifest.json")["params"]["seed"]
     if prompt_file is not None:
+        if not prompt_file.is_file():
+            raise InputError(f"--prompt-file {prompt_file}: is not there; write a prompt to it")
         inputs["prompt_file"] = Input(str(prompt_file))
     if temperature is not None:
         if row and row.decoding.mode == "generate":
