@@ -18,7 +18,7 @@ def agreement(*, options: list[Path], generated: list[Path], out: Path) -> None:
 
     Writes agreement.json (shares over all runs, their Wilson intervals at n items, and by run),
     items.jsonl (a row an item and run: both answers, the text, why it was not parsed) and
-    timing.json (seconds an item on both paths, without loading the model, and their ratio).
+    timing.json (seconds an item on both paths, without loading and reading, and their ratio).
     An answer that was not parsed agrees with nothing. Raises InputError for runs that do not match.
     """
     if len(options) != len(generated):
