@@ -31,6 +31,7 @@ def config(project: Path) -> dict[str, Any]:
         "seeds": [42],
         "facets": [],
         "figures": [],
+        "selections": {},
     }
     study["trainings"] = {
         name: {"lora": {"r": 4}, "optimisation": OPTIMISATION} for name in ("lora", "lora-mlp")

@@ -236,6 +236,8 @@ class Variant(Section):
 
     training: Name | None = None
     """recipe of this study whose checkpoints answer; null is the base model as it comes"""
+    base: Name | None = None
+    """another base model than the study's, as it comes; an entry of `models`"""
     trivial: Name | None = None
     """a baseline without a language model, by the benchmark's name for it"""
     prompt: str = "baseline"
@@ -251,8 +253,10 @@ class Variant(Section):
     def _one_kind(self) -> "Variant":
         if self.training and self.trivial:
             raise ValueError("a variant has a training or is trivial, not both")
-        if self.trivial and self.shots:
-            raise ValueError("a trivial variant has no shots")
+        if self.trivial and (self.shots or self.base):
+            raise ValueError("a trivial variant has neither shots nor a base")
+        if self.training and self.base:
+            raise ValueError("a variant with a training has the study's base; leave out base")
         return self
 
 
@@ -396,7 +400,7 @@ class Study(Section):
             return "must be language models; a trivial baseline has one path"
         if (a.decoding.mode, b.decoding.mode) != ("options", "generate"):
             return "must have the decoding modes options and generate, in this order"
-        for key in ("training", "prompt", "shots"):
+        for key in ("training", "base", "prompt", "shots"):
             if getattr(a, key) != getattr(b, key):
                 return f"differ in {key}; only their decoding may"
         if a.decoding.batch_size != b.decoding.batch_size:
@@ -472,6 +476,9 @@ class Config(Section):
                 raise ValueError(f"studies.{name}: the name of a target or folder; use another")
             known(study.dataset, self.datasets, f"studies.{name}.dataset", "data set")
             known(study.base, self.models, f"studies.{name}.base", "model")
+            for variant, row in study.variants.items():
+                if row.base is not None:
+                    known(row.base, self.models, f"studies.{name}.variants.{variant}.base", "model")
             sizes = self.datasets[study.dataset].sizes
             for split in ("train", "dev", "test"):
                 if getattr(study.items, split) > getattr(sizes, split):

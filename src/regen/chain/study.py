@@ -111,7 +111,7 @@ def training_job(home: Home, training: str, recipe: Training, seed: int) -> Job:
 def prediction_job(home: Home, variant: str, row: Variant, run: str, split: str) -> Job:
     inputs = {"data": Input(None, f"data/{home.study.dataset}")}
     if row.trivial is None:
-        inputs["base"] = Input(None, f"models/{home.study.base}")
+        inputs["base"] = Input(None, f"models/{row.base or home.study.base}")
     if row.training is not None:
         folder = f"{home.folder}/checkpoints/{row.training}/{run}"
         inputs["adapter"] = Input(None, folder)
