@@ -31,10 +31,10 @@ def config(project: Path) -> dict[str, Any]:
         "seeds": [42],
         "facets": [],
         "figures": [],
-        "selections": {},
+        "selections": {"rank": {"recipe": "lora", "r": [2], "alpha": [4], "seed": 42}},
     }
     study["trainings"] = {
-        name: {"lora": {"r": 4}, "optimisation": OPTIMISATION} for name in ("lora", "lora-mlp")
+        name: {"selected": "rank", "optimisation": OPTIMISATION} for name in ("lora", "lora-mlp")
     }
     study["variants"].pop("energy")
     study["labels"].pop("energy")
@@ -105,7 +105,7 @@ def test_several_seeds_end_in_a_summary(home: Path, capsys: pytest.CaptureFixtur
 
 
 def test_without_an_output_dir_it_lands_in_scratch(home: Path) -> None:
-    run("train", "--study", "speech", "--seeds", "5", "--limit", "8")
+    run("train", "--study", "speech", "--lora-alpha", "4", "--seeds", "5", "--limit", "8")
     made = list((home / "results").rglob("adapter_model.safetensors"))
     assert made and all(p.is_relative_to(home / "results/scratch") for p in made)
 
@@ -164,6 +164,7 @@ def test_nothing_by_hand_lies_where_the_paper_reads(home: Path, project: Path) -
         (["train", "--seed", "1", "--output-dir", "."], "own results lie"),
         (["train", "--training", "lora"], "name --training and --seed"),
         (["train", "--lora-r", "4"], "name a --seed"),
+        (["train", "--seed", "1", "--output-dir", "x"], "selection/rank.* is not there"),
         (["train", "--seeds", "1 1"], "different whole numbers"),
         (["train", "--seeds", "one"], "different whole numbers"),
         (["train", "--training", "lroa", "--seed", "1", "--lora-r", "2"], "did you mean 'lora'"),

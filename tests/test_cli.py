@@ -2,15 +2,15 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
 
-from regen.chain import Chain
+from regen.chain import Chain, results
 from regen.config import check, read
 from regen.files import read_json
-from regen.provenance import Job
 
 REGEN = [sys.executable, "-c", "from regen.cli import main; main()"]
 LIGHT = (
@@ -27,7 +27,9 @@ COMMANDS = [
     "base",
     "train",
     "predict",
+    "agreement",
     "score",
+    "select",
     "statistics",
     "table",
     "figure",
@@ -83,15 +85,12 @@ def toy_stage(project: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> 
         "        (out / f'{name}.json').write_text(json.dumps(parameters))\n"
     )
     monkeypatch.syspath_prepend(str(workdir))
-    made = Chain._statistics
-
-    def replaced(self: Chain, name: str, study: object, scores: object) -> Job:
-        from dataclasses import replace
-
-        job = made(self, name, study, ())  # type: ignore[arg-type]
-        return replace(job, function="stand_in:statistics")
-
-    monkeypatch.setattr(Chain, "_statistics", replaced)
+    made = results.statistics_job
+    monkeypatch.setattr(
+        results,
+        "statistics_job",
+        lambda home, scores: replace(made(home, ()), function="stand_in:statistics"),
+    )
     return workdir
 
 

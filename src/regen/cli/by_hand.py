@@ -20,6 +20,7 @@ from regen.errors import InputError
 from regen.files import dumps, read_json, write_json
 from regen.provenance import Input, Job
 from regen.records import Prediction, read_predictions
+from regen.schema import Study, nearest
 
 OWN_FOLDERS = ("results", "models", "data", "paper", "recorded", "src", "rules")
 """Folders of the project in which nothing is made by hand, but for results/scratch."""
@@ -35,10 +36,9 @@ def training_job(
     limit: int | None = None,
 ) -> Job:
     """The recipe's job with another seed or adapter, into `out` or results/scratch/."""
-    known = chain.of_stage("training", study)
-    recipe = training or (known[0].wildcards["training"] if known else "")
-    seeds = [job.wildcards["seed"] for job in known if job.wildcards["training"] == recipe]
-    job = chain.job("training", study=study, training=recipe, seed=seeds[0] if seeds else str(seed))
+    configured = _study(chain, study)
+    recipe = training or next(iter(configured.trainings), "none")
+    job = chain.job("training", study=study, training=recipe, seed=str(configured.seeds[0]))
     changed = {**job.params["lora"], **lora}
     chosen = {"selection"} if {"r", "alpha"} & set(lora) else set()  # a hand overrules a grid
     inputs = {name: one for name, one in job.inputs.items() if name not in chosen}
@@ -86,9 +86,7 @@ def prediction_job(
 
     Without a variant, the study's reference answers, with the checkpoint's adapter.
     """
-    if study not in chain.config.studies:
-        chain.job("statistics", study=study)  # raises, with the nearest right name
-    configured = chain.config.studies[study]
+    configured = _study(chain, study)
     name = variant or configured.reference
     row = configured.variants.get(name)
     runs = runs_of(configured, row) if row else ["base"]
@@ -149,6 +147,13 @@ def _probabilities(benchmark: str, records: Sequence[Prediction]) -> list[dict[s
         {names[option]: found["probability"] for option, found in (record.options or {}).items()}
         for record in records
     ]
+
+
+def _study(chain: Chain, name: str) -> Study:
+    studies = chain.config.studies
+    if name not in studies:
+        raise InputError(f"--study: there is no study {name!r}{nearest(name, studies)}")
+    return studies[name]
 
 
 def _allowed(folder: Path) -> str:
