@@ -111,6 +111,32 @@ def test_scores_are_those_of_the_classes_own_forward_pass(
 
 
 @pytest.mark.parametrize("name", [AUDIO_ID, OMNI_ID])
+def test_in_half_precision_the_scores_are_nearly_the_same(
+    cache: Path, tmp_path: Path, clips: list[Path], name: str
+) -> None:
+    """As on a GPU: bfloat16 weights, and features that come in float32."""
+    prompts = ask(clips)
+    exact = load(fetched(tmp_path / "a", name)).score_options(prompts, ("A", "B"))
+    half = load(fetched(tmp_path / "b", name, dtype="bfloat16"))
+    assert next(half.network.parameters()).dtype == torch.bfloat16
+    found = half.score_options(prompts, ("A", "B"))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, exact, atol=0.5)
+    assert len(half.generate_batch(prompts, Decoding(max_new_tokens=2))) == len(prompts)
+
+
+@pytest.mark.parametrize("quantisation", ["none", "nf4"])
+def test_a_base_in_half_precision_trains(cache: Path, tmp_path: Path, quantisation: str) -> None:
+    data = write_data(tmp_path / "data", items=8)
+    held = {"dtype": "bfloat16", "quantisation": quantisation}
+    base = fetched(tmp_path / "base", AUDIO_ID, **held)
+    adapter = trained(base, data, tmp_path / "adapter", max_steps=12, epochs=6)
+    losses = [row["loss"] for row in read_jsonl(adapter / "log.jsonl")]
+    assert np.mean(losses[-2:]) < 0.9 * losses[0]
+    load(base, adapter)
+
+
+@pytest.mark.parametrize("name", [AUDIO_ID, OMNI_ID])
 def test_every_clip_has_the_tokens_that_its_encoder_makes(
     cache: Path, tmp_path: Path, clips: list[Path], name: str
 ) -> None:
