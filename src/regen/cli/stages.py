@@ -131,7 +131,8 @@ def train(
         lora["targets"] = "attention+mlp"
     if not (lora or output_dir or seeds):
         if training is None or seed is None:
-            raise InputError("train: name --training and --seed, or what is to differ by hand")
+            missing = "--training" if training is None else "--seed"
+            raise InputError(f"Missing option '{missing}': only by hand can it be left out")
         address = {"study": study, "training": training, "seed": str(seed)}
         make("training", address=address, configfile=configfile, changes=changes, limit=limit,
              force=force)  # fmt: skip
@@ -143,7 +144,7 @@ def train(
 
     if seeds is None:
         if seed is None:
-            raise InputError("train: name a --seed, or several with --seeds")
+            raise InputError("Missing option '--seed'; or name several with --seeds")
         build(chain, job(seed, output_dir), force)
         return
     named = numbers(seeds)
@@ -207,7 +208,7 @@ def predict(
         )
     else:
         if variant is None:
-            raise InputError("predict: name a --variant, or a --checkpoint")
+            raise InputError("Missing option '--variant'; by hand, name a --checkpoint")
         job = chain.job("prediction", study=study, variant=variant, run=run or "base", split=split)
         if changes or limit is not None:
             job = quick_try(job, limit)
