@@ -2,6 +2,8 @@
 
 
 rule build_model:
+    wildcard_constraints:
+        base=plan.names_of_models(hub=False),
     input:
         check=plan.check("models"),
         data=plan.need("models", "data"),
@@ -9,6 +11,32 @@ rule build_model:
         config=update("models/{base}/config.json"),
         weights=update("models/{base}/model.safetensors"),
         timing=update("models/{base}/timing.json"),
+        content_id=update("models/{base}/outputs.sha256"),
+        manifest=update("models/{base}/manifest.json"),
+    log:
+        "logs/models/{base}.log",
+    benchmark:
+        "benchmarks/models/{base}.tsv"
+    threads: plan.ask("models", "threads")
+    resources:
+        mem_mb=plan.ask("models", "mem_mb"),
+        runtime=plan.ask("models", "runtime"),
+        gpu=plan.ask("models", "gpu"),
+    params:
+        configfile=plan.configfile,
+        force=plan.force,
+    shell:
+        "regen base --model {wildcards.base} "
+        "--configfile {params.configfile} {params.force} > {log} 2>&1"
+
+
+rule fetch_model:
+    wildcard_constraints:
+        base=plan.names_of_models(hub=True),
+    input:
+        check=plan.check("models"),
+    output:
+        reference=update("models/{base}/hub.json"),
         content_id=update("models/{base}/outputs.sha256"),
         manifest=update("models/{base}/manifest.json"),
     log:

@@ -7,6 +7,7 @@ rule predict:
         data=plan.need("prediction", "data"),
         base=plan.need("prediction", "base"),
         adapter=plan.need("prediction", "adapter"),
+        prompt_file=plan.need("prediction", "prompt_file"),
     output:
         predictions=update(
             "results/{scale}/{study}/predictions/{variant}/{run}/{split}/predictions.jsonl"

@@ -21,6 +21,11 @@ rule predictions:
         plan.files("prediction"),
 
 
+rule agreements:
+    input:
+        plan.files("agreement"),
+
+
 rule scores:
     input:
         plan.files("scoring"),
@@ -70,3 +75,4 @@ for study in plan.config.studies:
         input:
             plan.files("tables", study),
             plan.files("figures", study),
+            plan.files("agreement", study),

@@ -9,10 +9,8 @@ import pytest
 import yaml
 
 from regen.chain import Chain, results
-from regen.chain.study import Home
 from regen.config import check, read
 from regen.files import read_json
-from regen.provenance import Job
 
 REGEN = [sys.executable, "-c", "from regen.cli import main; main()"]
 LIGHT = (
@@ -29,7 +27,9 @@ COMMANDS = [
     "base",
     "train",
     "predict",
+    "agreement",
     "score",
+    "select",
     "statistics",
     "table",
     "figure",
@@ -86,11 +86,11 @@ def toy_stage(project: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> 
     )
     monkeypatch.syspath_prepend(str(workdir))
     made = results.statistics_job
-
-    def replaced(home: Home, scores: object) -> Job:
-        return replace(made(home, ()), function="stand_in:statistics")
-
-    monkeypatch.setattr(results, "statistics_job", replaced)
+    monkeypatch.setattr(
+        results,
+        "statistics_job",
+        lambda home, scores: replace(made(home, ()), function="stand_in:statistics"),
+    )
     return workdir
 
 

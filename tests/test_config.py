@@ -142,3 +142,71 @@ def test_the_tiny_models_defaults_are_the_schemas() -> None:
 
     assert TinyAudioArchitecture().model_dump() == ARCHITECTURE
     assert TinyAudioPretraining().model_dump() == PRETRAINING
+
+
+GENERATE = "studies.speech.variants.base-generate"
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (f"{GENERATE}.shots=2", "base and base-generate differ in shots"),
+        (f"{GENERATE}.decoding.mode=options", "decoding modes options and generate"),
+        (f"{GENERATE}.decoding.batch_size=4", "differ in decoding.batch_size"),
+        (f"{GENERATE}.training=lora", "differ in training"),
+        ("studies.speech.agreement=[[majority, base-generate]]", "a trivial baseline has one path"),
+        ("studies.speech.agreement=[[base, base-generat]]", "did you mean 'base-generate'"),
+        ("studies.speech.reference=base-generate", "no variant with a row in the table"),
+        ("studies.speech.variants.majority.shots=2", "neither shots nor a base"),
+        ("studies.speech.variants.lora.base=tiny-audio", "leave out base"),
+        ("studies.speech.variants.base-few-shot.base=tiny-adio", "did you mean 'tiny-audio'"),
+        ("models.q={id: a/b}", r"models\.q\.builder: is missing; add it"),
+        ("models.q={builder: hubb}", r"models\.q\.builder: there is no 'hubb'; there are:"),
+        (
+            "models.q={builder: hub, id: a/b, revision: main}",
+            r"models\.q\.revision: string should match",
+        ),
+        (
+            "models.q={builder: hub, id: a/b, revison: null, revision: null}",
+            r"models\.q\.revison: unknown key; did you mean 'revision'",
+        ),
+    ],
+)
+def test_what_is_asked_twice_and_what_comes_from_the_hub_is_checked(
+    project: Path, change: str, reason: str
+) -> None:
+    with pytest.raises(InputError, match=reason) as error:
+        check(configuration(project, change))
+    assert "\n" not in str(error.value)
+
+
+def test_a_variant_without_a_row_is_asked_and_compared_but_in_no_table(project: Path) -> None:
+    chain = Chain(check(configuration(project)))
+    asked = chain.job("prediction", study="speech", variant="base-generate", run="base",
+                      split="test")  # fmt: skip
+    assert asked.params["decoding"]["mode"] == "generate"
+    compared = chain.job("agreement", study="speech", variant="base-generate")
+    assert [i.folder for i in compared.inputs["generated"]] == [asked.out]
+    for stage in ("scoring", "statistics", "tables", "figures"):
+        for job in chain.of_stage(stage):
+            assert "base-generate" not in str((job.params, job.out, job.all_inputs()))
+
+
+def test_shots_come_from_the_training_items_of_the_study(project: Path) -> None:
+    chain = Chain(check(configuration(project)))
+    study = chain.config.studies["speech"]
+    for job in chain.of_stage("prediction", "speech"):
+        shots = study.variants.get(job.wildcards["variant"])
+        wanted = shots.shots if shots else 0
+        assert job.params.get("shots", 0) == wanted
+        if wanted:
+            assert job.params["train_limit"] == study.items.train
+
+
+def test_a_model_of_the_hub_is_one_small_file_and_needs_no_data(project: Path) -> None:
+    chain = Chain(check(read([project / "config.yaml", project / "config/paper.yaml"])))
+    job = chain.job("models", base="qwen2-audio-7b")
+    assert job.outputs == ("hub.json",) and not job.inputs
+    assert job.params["revision"] is None  # no revision is made up
+    omni = chain.job("prediction", study="speech", variant="qwen3-omni", run="base", split="test")
+    assert omni.inputs["base"].folder == "models/qwen3-omni-30b"

@@ -12,7 +12,7 @@ from toy import write_data
 
 from regen.errors import InputError
 from regen.files import read_json
-from regen.prediction import option_probabilities, predict, prompt_hash
+from regen.prediction import option_probabilities, predict, prompt_hash, read_prompt
 from regen.records import Prediction, read_predictions
 
 
@@ -84,6 +84,68 @@ def test_free_text_keeps_the_output_and_says_why_it_is_no_answer(
             assert r.prediction == r.output and r.error is None
         else:
             assert r.prediction is None and r.error == "neither TONE nor NOISE"
+
+
+def test_a_benchmark_with_options_can_be_asked_for_text(
+    data: Path, base: Path, tmp_path: Path
+) -> None:
+    from regen.benchmarks.base import Prompt
+    from regen.models.loading import load
+    from regen.models.protocol import Decoding
+
+    asked = {"mode": "generate", "max_new_tokens": 3, "batch_size": 5}
+    found = answers(data, tmp_path / "a", base=base, decoding=asked, limit=11)
+    model = load(base)
+    for r in found:
+        assert r.options is None and r.tokens is not None and r.finish in ("stop", "length")
+        prompt = Prompt("Is this TONE or NOISE?", audio=(data / f"clips/{r.item}.wav",))
+        assert r.output == model.generate(prompt, Decoding(max_new_tokens=3))
+        assert (r.prediction is None) == (r.error is not None)
+    assert read_json(tmp_path / "a/timing.json")["batch_size"] == 5
+
+
+def test_a_temperature_changes_probabilities_and_no_answer(
+    data: Path, base: Path, tmp_path: Path
+) -> None:
+    plain = answers(data, tmp_path / "1", base=base)
+    hot = answers(data, tmp_path / "2", base=base, softmax_temperature=2.0)
+    for a, b in zip(plain, hot, strict=True):
+        assert a.prediction == b.prediction
+        logits = [a.options[o]["logit"] for o in ("TONE", "NOISE")]
+        assert logits == [b.options[o]["logit"] for o in ("TONE", "NOISE")]
+        expected = 1 / (1 + math.exp((logits[1] - logits[0]) / 2))
+        assert b.options["TONE"]["probability"] == pytest.approx(expected)
+    assert any(a.options != b.options for a, b in zip(plain, hot, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [("p.txt", "What do you hear?\n"), ("p.json", '{"prompt": "What do you hear?"}')],
+)
+def test_a_prompt_from_a_file_is_the_named_one_with_the_same_words(
+    data: Path, base: Path, tmp_path: Path, name: str, text: str
+) -> None:
+    (tmp_path / name).write_text(text)
+    named = answers(data, tmp_path / "a", base=base, prompt="other")
+    from_file = answers(data, tmp_path / "b", base=base, prompt_file=tmp_path / name)
+    assert from_file == named
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("p.txt", b"  \n", "holds no prompt"),
+        ("p.json", b'{"text": "x"}', "holds no prompt"),
+        ("p.json", b"[1]", "holds no prompt"),
+        ("p.json", b"{", "is not JSON"),
+        ("p.txt", b"\xff\xfe", "cannot be read as text"),
+    ],
+)
+def test_a_bad_prompt_file_is_one_line(tmp_path: Path, name: str, content: bytes, reason: str):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=reason) as error:
+        read_prompt(tmp_path / name)
+    assert "\n" not in str(error.value) and name in str(error.value)
 
 
 def test_probabilities_are_the_softmax_over_the_options() -> None:

@@ -156,7 +156,7 @@ def test_only_the_answer_is_learned(base: Path, data: Path) -> None:
             output = model.network(
                 input_ids=torch.tensor([[*row.ids, *answer]]),
                 attention_mask=torch.ones(1, len(row.ids) + len(answer), dtype=torch.long),
-                **{key: value[None] for key, value in row.extra.items()},
+                **row.extra,
             )
         found = output.logits[0].log_softmax(-1)
         losses += [-float(found[len(row.ids) + n - 1, t]) for n, t in enumerate(answer)]

@@ -119,12 +119,18 @@ def without_nulls(merged: Mapping[str, Any]) -> dict[str, Any]:
 
 def explain(problem: Mapping[str, Any]) -> str:
     """One line for one of pydantic's errors."""
-    where = ".".join(str(part) for part in problem["loc"] if part != "[key]")
+    location, owner = place_of(problem["loc"])
+    where = ".".join(location)
     if problem["type"] == "extra_forbidden":
-        owner = fields_at(problem["loc"][:-1])
-        return f"{where}: unknown key{nearest(str(problem['loc'][-1]), owner)}"
+        return f"{where}: unknown key{nearest(location[-1], owner)}"
     if problem["type"] == "missing":
         return f"{where}: is missing; add it"
+    if problem["type"] == "union_tag_not_found":
+        key = problem["ctx"]["discriminator"].strip("'")
+        return f"{where}.{key}: is missing; add it"
+    if problem["type"] == "union_tag_invalid":
+        key, kinds = problem["ctx"]["discriminator"].strip("'"), problem["ctx"]["expected_tags"]
+        return f"{where}.{key}: there is no {problem['ctx']['tag']!r}; there are: {kinds}"
     message = problem["msg"].removeprefix("Value error, ")
     message = message[0].lower() + message[1:]
     if problem["type"] == "value_error":
@@ -132,13 +138,27 @@ def explain(problem: Mapping[str, Any]) -> str:
     return f"{where}: {message}, not {problem['input']!r}"
 
 
-def fields_at(location: Iterable[Any]) -> list[str]:
-    """The keys that the schema knows at a place, found by walking its JSON schema."""
+def place_of(location: Iterable[Any]) -> tuple[list[str], list[str]]:
+    """The path of a place as one writes it, and the keys that the schema knows beside it.
+
+    Found by walking the JSON schema. pydantic's own path also holds "[key]" and the kind of an
+    entry that has several ("builder").
+    """
     schema = Config.model_json_schema()
     node: dict[str, Any] = schema
+    path: list[str] = []
+    beside: list[str] = []
     for part in location:
         node = _resolve(node, schema)
-        if "properties" in node and part in node["properties"]:
+        kinds = node.get("discriminator", {}).get("mapping", {})
+        if part == "[key]":
+            continue
+        if part in kinds:
+            node = {"$ref": kinds[part]}
+            continue
+        path.append(str(part))
+        beside = sorted(node.get("properties", {}))
+        if part in node.get("properties", {}):
             node = node["properties"][part]
         elif isinstance(node.get("additionalProperties"), dict):
             node = node["additionalProperties"]
@@ -146,7 +166,7 @@ def fields_at(location: Iterable[Any]) -> list[str]:
             node = next(iter(node["patternProperties"].values()))
         elif "items" in node:
             node = node["items"]
-    return sorted(_resolve(node, schema).get("properties", {}))
+    return path, beside
 
 
 def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:

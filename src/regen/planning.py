@@ -9,6 +9,7 @@ makes downstream look. (Snakemake never checksums a directory, so only the folde
 import hashlib
 import json
 import os
+import re
 import sys
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,6 +22,7 @@ from regen.config import check
 from regen.errors import InputError
 from regen.files import write_text
 from regen.provenance import CONTENT_ID, PRIVATE, Digests, Input, Job, why_stale
+from regen.schema import HubModel
 from regen.versioning import record, stages_of
 
 STALE = PRIVATE / "stale"
@@ -94,6 +96,12 @@ class Plan:
             for name, jobs in stages_of(self.chain).items()
             if name != "paper"
         }
+
+    def names_of_models(self, hub: bool) -> str:
+        """A wildcard's pattern: the base models that are fetched from the hub, or the others."""
+        models = self.config.models.items()
+        names = [re.escape(name) for name, model in models if isinstance(model, HubModel) == hub]
+        return "|".join(names) or "(?!)"
 
     def ask(self, stage: str, what: str) -> int:
         """A resource that the configuration gives the stage's jobs."""

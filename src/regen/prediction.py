@@ -7,12 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from regen.benchmarks.base import AnswerError, BaseBenchmark, Item
+from regen.benchmarks.base import AnswerError, BaseBenchmark, Item, Prompt
 from regen.benchmarks.registry import get_benchmark
 from regen.errors import InputError
-from regen.files import write_json
+from regen.files import read_json, write_json
 from regen.progress import track
 from regen.records import Prediction, write_predictions
+from regen.shots import choose, with_shots
 
 NO_PROMPT = "none"
 
@@ -27,20 +28,29 @@ def predict(
     out: Path,
     base: Path | None = None,
     adapter: Path | None = None,
+    prompt_file: Path | None = None,
     trivial: str | None = None,
     train_limit: int | None = None,
     prompt: str = "baseline",
+    shots: int = 0,
     decoding: dict[str, Any] | None = None,
+    softmax_temperature: float = 1.0,
     seed: int | None = None,
 ) -> None:
     """Answer the first `limit` items of a split; write predictions.jsonl and timing.json.
 
     base, adapter: folders of the model and of what was trained on it; or
     trivial: one of the benchmark's baselines, fitted on the first `train_limit` training items
-    prompt: named prompt of the benchmark
-    decoding: {batch_size, max_new_tokens, temperature, top_p, top_k, seed}, each with a default.
-        A benchmark with options is scored from the logits and uses batch_size alone.
+    prompt: named prompt of the benchmark; prompt_file: in its place, see `read_prompt`
+    shots: so many of the first `train_limit` training items, answered, come before each question
+    decoding: {mode, batch_size, max_new_tokens, temperature, top_p, top_k, seed}, each with a
+        default. A benchmark with options is scored from the logits and uses batch_size alone,
+        unless mode is "generate": then its answers are text, too, and parsed.
+    softmax_temperature: divides the options' logits; changes probabilities, never the answer
     seed: of the training, written to each record
+
+    timing.json has the seconds of answering, in all and an item; apart from that, those of loading
+    the model and of reading the clips.
     """
     task = get_benchmark(benchmark)
     items = task.load_dataset(data, split, limit)
@@ -53,13 +63,41 @@ def predict(
     else:
         if base is None:
             raise InputError(f"variant {variant}: has neither a base model nor a trivial baseline")
+        template = read_prompt(prompt_file) if prompt_file else task.template(prompt)
+        shown = choose(task.load_dataset(data, "train", train_limit), shots) if shots else []
         records, measured = _model_answers(
-            task, base, adapter, items, common, prompt=prompt, decoding=decoding or {}
+            task,
+            (base, adapter),
+            [
+                (item, with_shots(task, task.prompt(item, template), shown, template))
+                for item in items
+            ],
+            common | {"prompt": prompt_hash(template)},
+            decoding or {},
+            softmax_temperature,
         )
     write_predictions(out / "predictions.jsonl", records)
     seconds = measured["seconds"]
     timing = {"items": len(items), "seconds_per_item": seconds / max(len(items), 1), **measured}
     write_json(out / "timing.json", timing)
+
+
+def read_prompt(path: Path) -> str:
+    """A prompt template from a text file, or from a JSON object's key "prompt".
+
+    Raises InputError for a file that cannot be read or holds no prompt.
+    """
+    if path.suffix == ".json":
+        content = read_json(path)
+        text = content.get("prompt") if isinstance(content, dict) else None
+    else:
+        try:
+            text = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise InputError(f"{path}: cannot be read as text ({error})") from None
+    if not isinstance(text, str) or not text.strip():
+        raise InputError(f"{path}: holds no prompt; write one, in JSON under the key prompt")
+    return text
 
 
 def prompt_hash(template: str) -> str:
@@ -86,56 +124,67 @@ def _trivial_answers(
 
 def _model_answers(
     task: BaseBenchmark,
-    base: Path,
-    adapter: Path | None,
-    items: Sequence[Item],
+    model_folders: tuple[Path, Path | None],
+    asked: Sequence[tuple[Item, Prompt]],
     common: dict[str, Any],
-    *,
-    prompt: str,
     decoding: dict[str, Any],
-) -> tuple[list[Prediction], dict[str, float]]:
-    """The records, and what was measured: seconds of answering, seconds of loading, memory."""
+    softmax_temperature: float,
+) -> tuple[list[Prediction], dict[str, Any]]:
+    """The records, and what was measured: seconds of each part, memory."""
     from regen.models.loading import load
     from regen.models.local import peak_memory_mib
     from regen.models.protocol import Decoding
 
-    template = task.template(prompt)
-    common = common | {"prompt": prompt_hash(template)}
     settings = dict(decoding)
     size = settings.pop("batch_size", 16)
+    from_logits = bool(task.options) and settings.pop("mode", "options") == "options"
+    settings.pop("mode", None)
     drawing = Decoding(**settings)
 
+    def answer(batch: Sequence[tuple[Item, Prompt]]) -> Iterator[Prediction]:
+        prompts = [prompt for _, prompt in batch]
+        if from_logits:
+            scores = model.score_options(prompts, task.options)
+            for (item, _), row in zip(batch, scores.tolist(), strict=True):
+                options = option_probabilities(task.options, row, softmax_temperature)
+                best = task.options[row.index(max(row))]
+                yield _record(task, item, best, common | {"options": options})
+        else:
+            for (item, _), said in zip(batch, model.generate_batch(prompts, drawing), strict=True):
+                found = {"finish": said.finish, "tokens": said.tokens}
+                yield _record(task, item, said.text, common | found)
+
     loading = time.monotonic()
-    model = load(base, adapter)
+    model = load(*model_folders)
+    reading = time.monotonic()
+    for _, prompt in asked:
+        model.encode(prompt)  # clips are read once; their features stay in memory
+    read = time.monotonic()
+    batches = [asked[i : i + size] for i in range(0, len(asked), size)]
+    list(answer(batches[0]))  # libraries start slowly: not what an item takes
     begun = time.monotonic()
     records: list[Prediction] = []
-    batches = [items[i : i + size] for i in range(0, len(items), size)]
     for batch in track(batches, len(batches), f"answers of {common['variant']}"):
-        prompts = [task.prompt(item, template) for item in batch]
-        if task.options:
-            scores = model.score_options(prompts, task.options)
-            for item, row in zip(batch, scores.tolist(), strict=True):
-                options = option_probabilities(task.options, row)
-                best = task.options[row.index(max(row))]
-                records.append(_record(task, item, best, common | {"options": options}))
-        else:
-            for item, said in zip(batch, model.generate_batch(prompts, drawing), strict=True):
-                found = {"finish": said.finish, "tokens": said.tokens}
-                records.append(_record(task, item, said.text, common | found))
+        records += answer(batch)
     measured = {
         "seconds": time.monotonic() - begun,
-        "seconds_loading": begun - loading,
+        "seconds_loading": reading - loading,
+        "seconds_reading": read - reading,
         "peak_memory_mib": peak_memory_mib(),
+        "batch_size": size,
     }
     return records, measured
 
 
 def option_probabilities(
-    options: Sequence[str], scores: Sequence[float]
+    options: Sequence[str], scores: Sequence[float], temperature: float = 1.0
 ) -> dict[str, dict[str, float]]:
-    """{option: {"logit": log-probability as the answer, "probability": among the options}}."""
+    """{option: {"logit": log-probability as the answer, "probability": among the options}}.
+
+    Probabilities are those of the logits divided by the temperature; logits are kept as they are.
+    """
     highest = max(scores)
-    weights = [math.exp(score - highest) for score in scores]
+    weights = [math.exp((score - highest) / temperature) for score in scores]
     total = sum(weights)
     return {
         option: {"logit": score, "probability": weight / total}

@@ -121,6 +121,26 @@ class TinyAudioModel(Section):
     """of initialisation and order"""
 
 
+class HubModel(Section):
+    """A model of the hub at a pinned revision, read from the local cache."""
+
+    builder: Literal["hub"]
+    """the stage that makes it: src/regen/models/hub.py"""
+    id: Annotated[str, Field(pattern=r"^[\w.-]+/[\w.-]+$")]
+    """the model's id: owner/name"""
+    revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")] | None
+    """commit of the model; null where none is pinned yet, and then it does not run"""
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """of the weights; auto is bfloat16 on a GPU, float32 without"""
+    quantisation: Literal["none", "nf4"] = "none"
+    """nf4: four bits, double quantisation; adapters trained on it are QLoRA"""
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """auto is a GPU if there is one"""
+
+
+Model = Annotated[TinyAudioModel | HubModel, Field(discriminator="builder")]
+
+
 class Lora(Section):
     """A low-rank adapter (Hu et al. 2021, arXiv 2106.09685)."""
 
@@ -200,8 +220,10 @@ class Selection(Section):
 
 
 class Decoding(Section):
-    """How an answer is drawn where it is text; multiple choice is scored from logits."""
+    """How an answer is drawn."""
 
+    mode: Literal["options", "generate"] = "options"
+    """options: multiple choice from the logits, free text generated; generate: text either way"""
     batch_size: Positive = 16
     """items at once; does not change the result"""
     max_new_tokens: Positive = 16
@@ -215,17 +237,27 @@ class Variant(Section):
 
     training: Name | None = None
     """recipe of this study whose checkpoints answer; null is the base model as it comes"""
+    base: Name | None = None
+    """another base model than the study's, as it comes; an entry of `models`"""
     trivial: Name | None = None
     """a baseline without a language model, by the benchmark's name for it"""
     prompt: str = "baseline"
     """named prompt of the benchmark"""
+    shots: Annotated[int, Field(strict=True, ge=0, le=64)] = 0
+    """answered training items that come before the question; see src/regen/shots.py"""
     decoding: Decoding = Decoding()
     """how answers are drawn"""
+    table: bool = True
+    """a row of the study's tables; without, it is computed for another of the paper's results"""
 
     @model_validator(mode="after")
     def _one_kind(self) -> "Variant":
         if self.training and self.trivial:
             raise ValueError("a variant has a training or is trivial, not both")
+        if self.trivial and (self.shots or self.base):
+            raise ValueError("a trivial variant has neither shots nor a base")
+        if self.training and self.base:
+            raise ValueError("a variant with a training has the study's base; leave out base")
         return self
 
 
@@ -295,6 +327,8 @@ class Study(Section):
     """what is compared, by name, in the table's order"""
     labels: dict[Name, Label]
     """what the tables print of each variant"""
+    agreement: list[tuple[Name, Name]] = []
+    """[variant from logits, the same with mode generate] each: do they say the same, how fast?"""
     comparisons: list[Comparison]
     """declared before the results are seen"""
     facets: list[str]
@@ -306,11 +340,13 @@ class Study(Section):
     def _names_exist(self) -> "Study":
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds: {self.seeds} names a seed twice")
-        known(self.reference, self.variants, "reference", "variant")
+        rows = [name for name, variant in self.variants.items() if variant.table]
+        known(self.reference, rows, "reference", "variant with a row in the table")
         for name in self.labels:
             known(name, self.variants, "labels", "variant")
         for name, variant in self.variants.items():
-            known(name, self.labels, f"variants.{name}", "label")
+            if variant.table:
+                known(name, self.labels, f"variants.{name}", "label")
             if variant.training is not None:
                 known(variant.training, self.trainings, f"variants.{name}.training", "training")
         for name, selection in self.selections.items():
@@ -332,11 +368,16 @@ class Study(Section):
         for comparison in self.comparisons:
             for pair in comparison.pairs:
                 for name in pair:
-                    known(name, self.variants, f"comparisons.{comparison.family}", "variant")
+                    known(name, rows, f"comparisons.{comparison.family}", "variant in the table")
         for figure in self.figures:
             known(figure.facet, self.facets, f"figures.{figure.name}.facet", "facet")
             for name in figure.variants:
-                known(name, self.variants, f"figures.{figure.name}.variants", "variant")
+                known(name, rows, f"figures.{figure.name}.variants", "variant in the table")
+        for pair in self.agreement:
+            for name in pair:
+                known(name, self.variants, "agreement", "variant")
+            if reason := self._not_twins(*pair):
+                raise ValueError(f"agreement: {pair[0]} and {pair[1]} {reason}")
         return self
 
     def points(self, selection: str) -> dict[str, Training]:
@@ -352,6 +393,20 @@ class Study(Section):
             for r in grid.r
             for alpha in grid.alpha
         }
+
+    def _not_twins(self, options: str, generated: str) -> str | None:
+        """Why two variants are not one that is asked on both paths; None if they are."""
+        a, b = self.variants[options], self.variants[generated]
+        if a.trivial or b.trivial:
+            return "must be language models; a trivial baseline has one path"
+        if (a.decoding.mode, b.decoding.mode) != ("options", "generate"):
+            return "must have the decoding modes options and generate, in this order"
+        for key in ("training", "base", "prompt", "shots"):
+            if getattr(a, key) != getattr(b, key):
+                return f"differ in {key}; only their decoding may"
+        if a.decoding.batch_size != b.decoding.batch_size:
+            return "differ in decoding.batch_size; their times could not be compared"
+        return None
 
 
 class Simulation(Section):
@@ -406,7 +461,7 @@ class Config(Section):
     """image in which rules run with --sdm apptainer"""
     datasets: dict[Name, SpeechData]
     """data sets by name; they lie in data/<name>/"""
-    models: dict[Name, TinyAudioModel]
+    models: dict[Name, Model]
     """base models by name; they lie in models/<name>/"""
     studies: Annotated[dict[Name, Study], Field(min_length=1)]
     """studies by name, in the paper's order"""
@@ -422,6 +477,9 @@ class Config(Section):
                 raise ValueError(f"studies.{name}: the name of a target or folder; use another")
             known(study.dataset, self.datasets, f"studies.{name}.dataset", "data set")
             known(study.base, self.models, f"studies.{name}.base", "model")
+            for variant, row in study.variants.items():
+                if row.base is not None:
+                    known(row.base, self.models, f"studies.{name}.variants.{variant}.base", "model")
             sizes = self.datasets[study.dataset].sizes
             for split in ("train", "dev", "test"):
                 if getattr(study.items, split) > getattr(sizes, split):
@@ -430,7 +488,8 @@ class Config(Section):
                         f"but data set {study.dataset} has {getattr(sizes, split)}"
                     )
         for name, model in self.models.items():
-            known(model.dataset, self.datasets, f"models.{name}.dataset", "data set")
+            if isinstance(model, TinyAudioModel):
+                known(model.dataset, self.datasets, f"models.{name}.dataset", "data set")
         return self
 
     def resources_of(self, stage: str) -> Resources:

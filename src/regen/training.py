@@ -60,8 +60,8 @@ def train(
 
     Writes adapter_model.safetensors and adapter_config.json (which peft loads; in place of the
     base's name they hold its content id), log.jsonl (a row a step), summary.json (parameter
-    counts), timing.json. Every `save_every` steps, and when interrupted, the state goes to
-    `.state/` in `out`; the same call then goes on from there.
+    counts), timing.json (seconds, peak memory). Every `save_every` steps, and when interrupted,
+    the state goes to `.state/` in `out`; the same call then goes on from there.
     """
     started = time.monotonic()
     if selection is not None:
@@ -74,6 +74,8 @@ def train(
     seed_everything(seed)
     model = load(base)
     model.network = _with_adapter(model.network, lora)
+    counts = count(model.network, lora)
+    print(said_of(counts), file=sys.stderr)
     end = model.end_ids[:1]
     questions = [task.prompt(item, template) for item in items]
     answers = [(*model.answer_ids(task.completion(item)), *end) for item in items]
@@ -109,7 +111,9 @@ def train(
                 raise KeyboardInterrupt(f"after step {loop.step} of {steps}; the state is saved")
     write_adapter(out, base, model.network)
     write_jsonl(out / "log.jsonl", loop.log)
-    write_json(out / "summary.json", summary(model.network, lora, len(items), loop.log))
+    last = [row["loss"] for row in loop.log[-10:]]
+    done = {"items": len(items), "steps": steps, "loss_of_last_steps": sum(last) / len(last)}
+    write_json(out / "summary.json", counts | done)
     write_json(out / "timing.json", timing(started, begun, steps - resumed_at, resumed_at))
     shutil.rmtree(state.parent, ignore_errors=True)
 
@@ -308,19 +312,26 @@ def write_adapter(out: Path, base: Path, network: Any) -> None:
     write_json(out / "adapter_config.json", settings)
 
 
-def summary(network: Any, lora: dict[str, Any], items: int, log: list[dict[str, float]]) -> Any:
+def count(network: Any, lora: dict[str, Any]) -> dict[str, Any]:
+    """What is trained: the target modules, how many parameters of how many, held in which form."""
     trainable, everything = network.get_nb_trainable_parameters()
-    last = [row["loss"] for row in log[-10:]]
     return {
         "lora": lora,
         "target_modules": TARGETS[lora["targets"]],
         "trainable": trainable,
         "all": everything,
         "percent": 100 * trainable / everything,
-        "items": items,
-        "steps": len(log),
-        "loss_of_last_steps": sum(last) / len(last),
+        "quantisation": "nf4" if getattr(network, "is_loaded_in_4bit", False) else "none",
     }
+
+
+def said_of(counts: dict[str, Any]) -> str:
+    """The same in the words that peft uses."""
+    return (
+        f"target modules: {', '.join(counts['target_modules'])}\n"
+        f"trainable params: {counts['trainable']:,} || all params: {counts['all']:,} "
+        f"|| trainable%: {counts['percent']:.4f}"
+    )
 
 
 def timing(started: float, begun: float, steps: int, resumed_at: int) -> dict[str, float]:

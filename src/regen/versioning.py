@@ -29,6 +29,7 @@ STUDY_KEYS = {
     "training": ["benchmark", "dataset", "base", "items.train", "seeds", "trainings", "selections"],
     "prediction": ["benchmark", "dataset", "base", "items", "seeds", "variants", "selections"],
     "scoring": ["benchmark", "dataset", "items", "seeds", "variants", "selections"],
+    "agreement": ["seeds", "variants", "agreement"],
     "selection": ["seeds", "trainings", "selections"],
     "statistics": ["seeds", "variants", "comparisons", "facets"],
     "tables": ["variants", "labels", "comparisons", "reference"],

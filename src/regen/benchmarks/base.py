@@ -39,11 +39,28 @@ class Item:
 
 @dataclass(frozen=True)
 class Prompt:
-    """What a model is asked: a user's text, perhaps a system text, and audio files if it hears."""
+    """What a model is asked: a user's text, perhaps a system text, and audio files if it hears.
+
+    `shots` are questions with their answers, which come before it as turns of the same talk.
+    """
 
     text: str
     system: str | None = None
     audio: tuple[Path, ...] = ()
+    shots: "tuple[Shot, ...]" = ()
+
+    @property
+    def heard(self) -> tuple[Path, ...]:
+        """Every clip in the order in which the model hears them, those of the shots first."""
+        return (*(path for shot in self.shots for path in shot.question.audio), *self.audio)
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A question that is answered already."""
+
+    question: Prompt
+    answer: str
 
 
 class Trivial(ABC):

@@ -3,6 +3,8 @@
     data -> base model -> checkpoint -> predictions -> scores -> statistics
          -> tables, figures -> paper
 
+Beside it, predictions -> agreement, for a variant that is asked on two paths.
+
 This is the one place that knows paths. Rules, the command line, DVC's stages, `status` and `trace`
 all ask it. A path is the address of a result: a training is a recipe; a variant is a training x a
 prompt x a decoding, so two variants may share a checkpoint; a base model has no seed.
@@ -23,6 +25,7 @@ STAGES = (
     "models",
     "training",
     "prediction",
+    "agreement",
     "scoring",
     "selection",
     "statistics",
@@ -99,9 +102,13 @@ def study_jobs(home: Home) -> Iterator[Job]:
     scores = []
     for variant, row in of.variants.items():
         for run in study.runs_of(of, row):
-            jobs = study.answer_jobs(home, variant, run, "test")
-            scores.append(Input("items.jsonl", jobs[-1].out))
-            yield from jobs
+            asked, scored = study.answer_jobs(home, variant, run, "test")
+            yield asked
+            if row.table:
+                scores.append(Input("items.jsonl", scored.out))
+                yield scored
+    for options, generated in of.agreement:
+        yield study.agreement_job(home, options, generated)
     for selection, choice in of.selections.items():
         if choice.among:
             yield from study.choice_jobs(home, selection)

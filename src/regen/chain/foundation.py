@@ -2,7 +2,7 @@
 
 from regen.chain.study import benchmark_module
 from regen.provenance import Input, Job
-from regen.schema import Config
+from regen.schema import Config, HubModel
 
 
 def sources_job(config: Config, dataset: str) -> Job:
@@ -34,6 +34,15 @@ def data_job(config: Config, dataset: str) -> Job:
 
 def model_job(config: Config, name: str) -> Job:
     model = config.models[name]
+    if isinstance(model, HubModel):
+        return Job(
+            stage="models",
+            out=f"models/{name}",
+            function="regen.models.hub:hub",
+            wildcards={"base": name},
+            params=model.model_dump(exclude={"builder"}),
+            outputs=("hub.json",),
+        )
     return Job(
         stage="models",
         out=f"models/{name}",

@@ -20,7 +20,7 @@ def statistics_job(home: Home, scores: tuple[Input, ...]) -> Job:
         wildcards={"study": home.name},
         inputs={"scores": scores},
         params={
-            "variants": {variant: {} for variant in home.study.variants},
+            "variants": {name: {} for name, row in home.study.variants.items() if row.table},
             "comparisons": [c.model_dump() for c in home.study.comparisons],
             "facets": home.study.facets,
         },
@@ -113,7 +113,7 @@ def paper_job(config: Config, results: str) -> Job:
 
 
 def labels(study: Study) -> dict[str, dict[str, Any]]:
-    """What tables, figures and sentences print of each variant."""
+    """What tables, figures and sentences print of each variant in them."""
     spoken = {name: spoken_label(label) for name, label in study.labels.items()}
     alike = [name for name, words in spoken.items() if list(spoken.values()).count(words) > 1]
     for name in alike:
@@ -125,6 +125,7 @@ def labels(study: Study) -> dict[str, dict[str, Any]]:
             "trivial": variant.trivial is not None,
         }
         for name, variant in study.variants.items()
+        if variant.table
     }
 
 

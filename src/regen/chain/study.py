@@ -116,7 +116,7 @@ def training_job(home: Home, training: str, recipe: Training, seed: int) -> Job:
 def prediction_job(home: Home, variant: str, row: Variant, run: str, split: str) -> Job:
     inputs = {"data": Input(None, f"data/{home.study.dataset}")}
     if row.trivial is None:
-        inputs["base"] = Input(None, f"models/{home.study.base}")
+        inputs["base"] = Input(None, f"models/{row.base or home.study.base}")
     if row.training is not None:
         folder = f"{home.folder}/checkpoints/{row.training}/{run}"
         inputs["adapter"] = Input(None, folder)
@@ -130,6 +130,8 @@ def prediction_job(home: Home, variant: str, row: Variant, run: str, split: str)
         params |= {"trivial": row.trivial, "train_limit": home.study.items.train}
     else:
         params |= {"prompt": row.prompt, "decoding": row.decoding.model_dump()}
+    if row.shots:
+        params |= {"shots": row.shots, "train_limit": home.study.items.train}
     if run != "base":
         params["seed"] = int(run.removeprefix("seed-"))
     return Job(
@@ -142,6 +144,25 @@ def prediction_job(home: Home, variant: str, row: Variant, run: str, split: str)
         outputs=("predictions.jsonl",),
         measured=("timing.json",),
         code=(benchmark_module(home.study.benchmark),),
+    )
+
+
+def agreement_job(home: Home, options: str, generated: str) -> Job:
+    """options, generated: a variant asked for logits, and the same asked for text."""
+
+    def folders(variant: str) -> tuple[Input, ...]:
+        predictions = f"{home.folder}/predictions/{variant}"
+        runs = runs_of(home.study, home.study.variants[variant])
+        return tuple(Input(None, f"{predictions}/{run}/test") for run in runs)
+
+    return Job(
+        stage="agreement",
+        out=f"{home.folder}/agreement/{generated}",
+        function="regen.agreement:agreement",
+        wildcards={"study": home.name, "variant": generated},
+        inputs={"options": folders(options), "generated": folders(generated)},
+        outputs=("agreement.json", "items.jsonl"),
+        measured=("timing.json",),
     )
 
 

@@ -1,11 +1,14 @@
-"""Language models that hear: Qwen2-Audio and what is built like it."""
+"""Language models that hear: Qwen2-Audio, and the thinker of Qwen3-Omni."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import soundfile
+import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from regen.benchmarks.base import Prompt
 from regen.errors import InputError
@@ -16,7 +19,17 @@ CACHE_BYTES = 2**30
 
 
 class AudioModel(LocalModel):
-    """`processor` is a Qwen2AudioProcessor: tokenizer, chat template and mel features."""
+    """`processor` is a Qwen2AudioProcessor, or has the same parts.
+
+    These are tokenizer, feature_extractor, audio_token and apply_chat_template.
+    """
+
+    clip_entry: ClassVar[dict[str, str]] = {"type": "audio", "audio_url": ""}
+    """How the chat template is told of a clip."""
+    padding: ClassVar[str] = "max_length"
+    """Qwen2-Audio's encoder takes the whole window, whatever the clip's length."""
+    fewest_tokens: ClassVar[int] = 2
+    """With a single audio token transformers takes the row for one that is not expanded yet."""
 
     def __init__(self, network: Any, processor: Any) -> None:
         super().__init__(network, processor.tokenizer, renderer=processor)
@@ -24,23 +37,26 @@ class AudioModel(LocalModel):
         self._features: dict[Path, tuple[Tensor, Tensor]] = {}
         self._cached = 0
 
+    def content(self, prompt: Prompt) -> list[dict[str, str]]:
+        return [*(self.clip_entry for _ in prompt.audio), {"type": "text", "text": prompt.text}]
+
     def encode(self, prompt: Prompt) -> Encoded:
-        content: list[dict[str, str]] = [{"type": "audio", "audio_url": ""} for _ in prompt.audio]
-        content.append({"type": "text", "text": prompt.text})
-        messages: list[dict[str, Any]] = [{"role": "user", "content": content}]
-        if prompt.system is not None:
-            messages.insert(0, {"role": "system", "content": prompt.system})
-        text = self.processor.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True
-        )
-        if len(prompt.audio) != 1:
-            raise InputError(f"a prompt has {len(prompt.audio)} clips; ask about exactly one")
-        features, mask = self.features(prompt.audio[0])
+        if not prompt.audio:
+            raise InputError("a question has no clip; this model is asked about sounds")
         token = self.processor.audio_token
-        text = text.replace(token, token * audio_tokens(int(mask.sum())))
+        before, *after = self.render(prompt).split(token)
+        if len(after) != len(prompt.heard):
+            raise InputError(f"a prompt holds {token}, which stands for a clip; take it out")
+        heard = [self.features(path) for path in prompt.heard]
+        counts = [self.audio_tokens(int(mask.sum())) for _, mask in heard]
+        pieces = [token * n + text for n, text in zip(counts, after, strict=True)]
+        longest = max(mask.shape[-1] for _, mask in heard)
         return Encoded(
-            ids=tuple(self.answer_ids(text)),
-            extra={"input_features": features, "feature_attention_mask": mask},
+            ids=tuple(self.answer_ids(before + "".join(pieces))),
+            extra={
+                "input_features": torch.stack([_widened(f, longest) for f, _ in heard]),
+                "feature_attention_mask": torch.stack([_widened(m, longest) for _, m in heard]),
+            },
         )
 
     def features(self, path: Path) -> tuple[Tensor, Tensor]:
@@ -52,13 +68,12 @@ class AudioModel(LocalModel):
         found = extractor(
             samples,
             sampling_rate=extractor.sampling_rate,
-            padding="max_length",
+            padding=self.padding,
             return_attention_mask=True,
             return_tensors="pt",
         )
         features, mask = found["input_features"][0], found["attention_mask"][0]
-        if audio_tokens(int(mask.sum())) < 2:
-            # With a single audio token transformers takes the row for one that is not expanded yet.
+        if self.audio_tokens(int(mask.sum())) < self.fewest_tokens:
             raise InputError(f"{path}: the clip is too short to be heard; drop it from the data")
         size = features.numel() * 4
         if self._cached + size <= CACHE_BYTES:
@@ -66,8 +81,12 @@ class AudioModel(LocalModel):
             self._features[path] = features, mask
         return features, mask
 
+    def audio_tokens(self, frames: int) -> int:
+        """Tokens that the encoder makes of so many mel frames: two layers that halve them."""
+        return ((frames - 1) // 2 + 1 - 2) // 2 + 1
+
     def last_logits(self, inputs: dict[str, Tensor], keep: int) -> Tensor:
-        # Qwen2-Audio's own forward puts every column through the head.
+        # The class's own forward puts every column through the head.
         network = self.network
         if hasattr(network, "peft_config"):
             network = network.get_base_model()
@@ -75,9 +94,49 @@ class AudioModel(LocalModel):
         return network.get_output_embeddings()(hidden).float()
 
 
-def audio_tokens(frames: int) -> int:
-    """Tokens that the encoder makes of so many mel frames: two layers that halve them."""
-    return ((frames - 1) // 2 + 1 - 2) // 2 + 1
+class OmniModel(AudioModel):
+    """The thinker of Qwen3-Omni, the part that answers in text.
+
+    Its processor wants the libraries for images and video as well, so its parts are taken alone.
+    """
+
+    clip_entry: ClassVar[dict[str, str]] = {"type": "audio", "audio": ""}
+    padding: ClassVar[str] = "longest"
+    fewest_tokens: ClassVar[int] = 1
+
+    def __init__(self, network: Any, tokenizer: Any, extractor: Any) -> None:
+        super().__init__(network, Ears(tokenizer, extractor))
+
+    def audio_tokens(self, frames: int) -> int:
+        """Three layers that halve the frames, window by window."""
+        window = 2 * self.network.config.audio_config.n_window
+        left = frames % window
+        for _ in range(3):
+            left = (left - 1) // 2 + 1
+        return left + frames // window * 13
+
+    def last_logits(self, inputs: dict[str, Tensor], keep: int) -> Tensor:
+        # It counts positions along three axes, from the mask and the clips' lengths.
+        return super().last_logits({k: v for k, v in inputs.items() if k != "position_ids"}, keep)
+
+
+@dataclass(frozen=True)
+class Ears:
+    """What an audio model needs of a processor, from a tokenizer that names its audio token."""
+
+    tokenizer: Any
+    feature_extractor: Any
+
+    @property
+    def audio_token(self) -> str:
+        return str(self.tokenizer.audio_token)
+
+    def apply_chat_template(self, talk: Any, **options: Any) -> Any:
+        return self.tokenizer.apply_chat_template(talk, **options)
+
+
+def _widened(values: Tensor, length: int) -> Tensor:
+    return pad(values, (0, length - values.shape[-1]))
 
 
 def read_clip(path: Path, rate: int, longest: float) -> np.ndarray:

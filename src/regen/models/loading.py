@@ -7,22 +7,31 @@ from typing import Any
 
 from regen.errors import InputError
 from regen.files import read_json, sha256
+from regen.models.hub import Source, source_of
 from regen.models.local import LocalModel
+from regen.models.quantised import keep_trainable, nf4, why_not
 
 AUDIO_ARCHITECTURES = ("Qwen2AudioForConditionalGeneration",)
+OMNI_ARCHITECTURES = (
+    "Qwen3OmniMoeForConditionalGeneration",
+    "Qwen3OmniMoeThinkerForConditionalGeneration",
+)
+"""Of both the thinker alone is loaded: it hears and answers in text."""
 
 
 def load(base: Path, adapter: Path | None = None) -> LocalModel:
     """The model in `base`, with the LoRA adapter in `adapter` if there is one.
 
-    On a GPU in bfloat16 if there is one, else on the processor in float32. Only safetensors are
-    read, and no code comes with the weights. Raises InputError for a folder that is no model, and
-    for an adapter that was trained on another base.
+    `base` holds the model or, as hub.json, says which one of the hub's it is. On a GPU in bfloat16
+    if there is one, else on the processor in float32, unless hub.json says otherwise. Only
+    safetensors are read, and no code comes with the weights. Raises InputError for a folder that
+    is no model, and for an adapter that was trained on another base.
     """
-    architecture = architecture_of(base)
+    source = source_of(base)
+    architecture = architecture_of(source.folder)
     if adapter is not None:
         check_adapter(base, adapter)
-    model = _open(base, architecture)
+    model = _open(source, architecture)
     if adapter is not None:
         from peft import PeftModel
 
@@ -36,10 +45,11 @@ def architecture_of(base: Path) -> str:
         raise InputError(f"{base}: is no model (it has no config.json); build it with: regen base")
     found = read_json(base / "config.json").get("architectures") or ["none"]
     name = str(found[0])
-    if name not in AUDIO_ARCHITECTURES and not name.endswith("ForCausalLM"):
+    hearing = (*AUDIO_ARCHITECTURES, *OMNI_ARCHITECTURES)
+    if name not in hearing and not name.endswith("ForCausalLM"):
         raise InputError(
             f"{base}: architecture {name} is not supported; "
-            f"use one that ends in ForCausalLM, or {', '.join(AUDIO_ARCHITECTURES)}"
+            f"use one that ends in ForCausalLM, or {', '.join(hearing)}"
         )
     if not list(base.glob("*.safetensors")):
         raise InputError(f"{base}: has no weights in safetensors; other formats are not read")
@@ -71,41 +81,74 @@ def _short(identifier: str | None) -> str:
     return str(identifier)[:19]
 
 
-def _open(base: Path, architecture: str) -> LocalModel:
+def _open(source: Source, architecture: str) -> LocalModel:
     import torch
     import transformers
     from safetensors import SafetensorError
 
-    kind = getattr(transformers, architecture, None)
+    omni = architecture in OMNI_ARCHITECTURES
+    kind = getattr(transformers, OMNI_ARCHITECTURES[1] if omni else architecture, None)
     if kind is None:
-        raise InputError(f"{base}: this version of transformers has no {architecture}")
+        raise InputError(f"{source.name}: this version of transformers has no {architecture}")
     if not sys.stderr.isatty():
         transformers.utils.logging.disable_progress_bar()
     # transformers calls its own deprecated method when peft wraps a model.
     warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
-    cuda = torch.cuda.is_available()
-    options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    cuda = torch.cuda.is_available() if source.device == "auto" else source.device == "cuda"
+    if cuda and not torch.cuda.is_available():
+        raise InputError(f"{source.name}: device is cuda, and there is no GPU; set device to auto")
+    named = ("bfloat16" if cuda else "float32") if source.dtype == "auto" else source.dtype
+    dtype = getattr(torch, named)
+    folder = str(source.folder)
+    common: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+    options = common | {"use_safetensors": True, "dtype": dtype, "output_loading_info": True}
+    quantised = source.quantisation == "nf4" and _can_quantise(source, named)
+    if quantised:
+        place = "cuda:0" if cuda else "cpu"
+        options |= {"quantization_config": nf4(dtype), "device_map": {"": place}}
     try:
-        network = kind.from_pretrained(
-            str(base),
-            use_safetensors=True,
-            dtype=torch.bfloat16 if cuda else torch.float32,
-            **options,
-        )
-        if architecture in AUDIO_ARCHITECTURES:
-            from regen.models.audio import AudioModel
-
-            processor = transformers.AutoProcessor.from_pretrained(str(base), **options)
-            model: LocalModel = AudioModel(network, processor)
-        else:
-            from regen.models.text import CausalLM
-
-            model = CausalLM(
-                network, transformers.AutoTokenizer.from_pretrained(str(base), **options)
-            )
+        if omni:
+            config = transformers.AutoConfig.from_pretrained(folder, **common)
+            options["config"] = getattr(config, "thinker_config", config)
+        network, report = kind.from_pretrained(folder, **options)
+        if report["missing_keys"]:  # they would be drawn at random
+            raise ValueError(f"the weights lack {sorted(report['missing_keys'])[0]}")
+        model = _wrapped(network, folder, architecture, common)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise InputError(f"{base}: cannot be loaded as {architecture} ({reason})") from None
-    if cuda:
+        raise InputError(f"{source.name}: cannot be loaded as {architecture} ({reason})") from None
+    if quantised:
+        keep_trainable(network)
+    elif cuda:
         model.network.to("cuda")
     return model
+
+
+def _can_quantise(source: Source, dtype: str) -> bool:
+    reason = why_not()
+    if reason is not None:
+        print(
+            f"{source.name}: held in {dtype}, not in NF4: bitsandbytes cannot run here ({reason})",
+            file=sys.stderr,
+        )
+    return reason is None
+
+
+def _wrapped(network: Any, folder: str, architecture: str, options: dict[str, Any]) -> LocalModel:
+    """The network with its tokenizer or processor, as what the rest of the product asks."""
+    import transformers
+
+    from regen.models.audio import AudioModel, OmniModel
+    from regen.models.text import CausalLM
+
+    if architecture in AUDIO_ARCHITECTURES:
+        processor = transformers.AutoProcessor.from_pretrained(folder, **options)
+        return AudioModel(network, processor)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, **options)
+    if architecture not in OMNI_ARCHITECTURES:
+        return CausalLM(network, tokenizer)
+    template = Path(folder, "chat_template.json")  # where only the whole processor looks for it
+    if tokenizer.chat_template is None and template.exists():
+        tokenizer.chat_template = read_json(template)["chat_template"]
+    extractor = transformers.WhisperFeatureExtractor.from_pretrained(folder, **options)
+    return OmniModel(network, tokenizer, extractor)

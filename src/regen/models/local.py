@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 
 from regen.benchmarks.base import Prompt
 from regen.models.protocol import Decoding, Generation
@@ -23,7 +24,10 @@ from regen.models.protocol import Decoding, Generation
 
 @dataclass(frozen=True)
 class Encoded:
-    """One row without batch axis: token ids, and what goes beside them (audio features)."""
+    """One row: token ids without batch axis, and what goes beside them (audio features).
+
+    extra: tensors whose first axis counts the clips, and whose last one may differ between rows
+    """
 
     ids: tuple[int, ...]
     extra: dict[str, Tensor]
@@ -53,6 +57,23 @@ class LocalModel(ABC):
         """
 
     @abstractmethod
+    def content(self, prompt: Prompt) -> Any:
+        """What the chat template takes as the content of the user's turn, shots left out."""
+
+    def render(self, prompt: Prompt) -> str:
+        """The talk so far as the chat template writes it: system, shots, then the question."""
+        talk: list[dict[str, Any]] = []
+        if prompt.system is not None:
+            talk.append({"role": "system", "content": prompt.system})
+        for shot in prompt.shots:
+            talk.append({"role": "user", "content": self.content(shot.question)})
+            talk.append({"role": "assistant", "content": shot.answer})
+        talk.append({"role": "user", "content": self.content(prompt)})
+        return str(
+            self.renderer.apply_chat_template(talk, tokenize=False, add_generation_prompt=True)
+        )
+
+    @abstractmethod
     def last_logits(self, inputs: dict[str, Tensor], keep: int) -> Tensor:
         """Logits of the last `keep` columns, float32 of shape (rows, keep, vocabulary).
 
@@ -77,7 +98,8 @@ class LocalModel(ABC):
     ) -> dict[str, Tensor]:
         """One batch of `rows`, each followed by its answer's ids, on the model's device.
 
-        input_ids, attention_mask and position_ids have shape (rows, columns).
+        input_ids, attention_mask and position_ids have shape (rows, columns); what stands beside
+        them has one entry a clip, row by row.
         """
         answers = answers if answers is not None else [()] * len(rows)
         full = [(*row.ids, *answer) for row, answer in zip(rows, answers, strict=True)]
@@ -93,7 +115,9 @@ class LocalModel(ABC):
             "position_ids": (mask.cumsum(-1) - 1).clamp(min=0),
         }
         for key in rows[0].extra:
-            batch[key] = torch.stack([row.extra[key] for row in rows])
+            parts = [row.extra[key] for row in rows]
+            longest = max(part.shape[-1] for part in parts)
+            batch[key] = torch.cat([pad(part, (0, longest - part.shape[-1])) for part in parts])
         return {key: value.to(self.device) for key, value in batch.items()}
 
     def answer_log_probabilities(
@@ -174,8 +198,11 @@ class LocalModel(ABC):
 
 
 def peak_memory_mib() -> float:
-    """The most memory this process has held so far: on the GPU if it used one, else in all."""
-    if torch.cuda.is_available():
+    """The most memory this process has held so far.
+
+    On a GPU, if it used one, of tensors; else its peak resident set, libraries and all.
+    """
+    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
         return torch.cuda.max_memory_allocated() / 2**20
     import resource
 

@@ -15,17 +15,14 @@ class CausalLM(LocalModel):
     def __init__(self, network: Any, tokenizer: Any) -> None:
         super().__init__(network, tokenizer, renderer=tokenizer)
 
+    def content(self, prompt: Prompt) -> str:
+        return prompt.text
+
     def encode(self, prompt: Prompt) -> Encoded:
-        if prompt.audio:
-            raise InputError(f"{prompt.audio[0]}: the model reads text only; choose an audio model")
-        messages = [{"role": "user", "content": prompt.text}]
-        if prompt.system is not None:
-            messages.insert(0, {"role": "system", "content": prompt.system})
-        text = self.tokenizer.apply_chat_template(
-            messages, tokenize=False, add_generation_prompt=True
-        )
+        if prompt.heard:
+            raise InputError(f"{prompt.heard[0]}: the model reads text only; choose an audio model")
         # The template writes the special tokens itself.
-        return Encoded(ids=tuple(self.answer_ids(text)), extra={})
+        return Encoded(ids=tuple(self.answer_ids(self.render(prompt))), extra={})
 
     def last_logits(self, inputs: dict[str, Tensor], keep: int) -> Tensor:
         output: Any = self.network(**inputs, logits_to_keep=keep, use_cache=False)
