@@ -138,7 +138,7 @@ def test_every_parameter_reaches_dvc(project: Path) -> None:
 
 def test_the_tiny_models_defaults_are_the_schemas() -> None:
     from regen.models.tiny_audio import ARCHITECTURE, PRETRAINING
-    from regen.schema import TinyAudioArchitecture, TinyAudioPretraining
+    from regen.schema.foundation import TinyAudioArchitecture, TinyAudioPretraining
 
     assert TinyAudioArchitecture().model_dump() == ARCHITECTURE
     assert TinyAudioPretraining().model_dump() == PRETRAINING

@@ -15,7 +15,9 @@ from pydantic import ValidationError
 
 from regen.benchmarks.registry import get_benchmark, list_benchmarks
 from regen.errors import InputError, nearest
-from regen.schema import Config, Study, known
+from regen.schema import Config
+from regen.schema.common import known
+from regen.schema.study import Study
 
 
 def read(files: Iterable[Path], changes: Iterable[str] = ()) -> dict[str, Any]:

@@ -22,7 +22,7 @@ from regen.config import check
 from regen.errors import InputError
 from regen.files import write_text
 from regen.provenance import CONTENT_ID, PRIVATE, Digests, Input, Job, why_stale
-from regen.schema import HubModel
+from regen.schema.foundation import HubModel
 from regen.versioning import record, stages_of
 
 STALE = PRIVATE / "stale"

@@ -2,7 +2,8 @@
 
 from regen.chain.study import benchmark_module
 from regen.provenance import Input, Job
-from regen.schema import Config, HubModel
+from regen.schema import Config
+from regen.schema.foundation import HubModel
 
 
 def sources_job(config: Config, dataset: str) -> Job:

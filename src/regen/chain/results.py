@@ -6,7 +6,8 @@ from typing import Any
 from regen.chain.across import ENDINGS
 from regen.chain.study import Home, metrics_of
 from regen.provenance import Input, Job
-from regen.schema import Config, Figure, Label, Study
+from regen.schema import Config
+from regen.schema.study import Figure, Label, Study
 
 TABLES = ("comparison", "tests", "per-seed")
 """The tables of a study."""

@@ -7,7 +7,7 @@ from typing import Any
 from regen.benchmarks.registry import get_benchmark
 from regen.metrics import Metric
 from regen.provenance import Input, Job
-from regen.schema import Study, Training, Variant
+from regen.schema.study import Study, Training, Variant
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,11 @@ from regen.benchmarks.registry import get_benchmark
 from regen.chain import Chain
 from regen.chain.study import runs_of
 from regen.cli.making import SCRATCH, build, quick_try, scratch
-from regen.errors import InputError
+from regen.errors import InputError, nearest
 from regen.files import dumps, read_json, write_json
 from regen.provenance import Input, Job
 from regen.records import Prediction, read_predictions
-from regen.schema import Study, nearest
+from regen.schema.study import Study
 
 OWN_FOLDERS = ("results", "models", "data", "paper", "recorded", "src", "rules")
 """Folders of the project in which nothing is made by hand, but for results/scratch."""
