@@ -1,5 +1,6 @@
 """regen: from data to the paper. `snakemake -n` says what is stale; `snakemake` makes the paper."""
 
+from regen.chain.results import TABLES
 from regen.planning import Plan
 
 

@@ -2,8 +2,6 @@
 
 
 rule build_model:
-    wildcard_constraints:
-        base=plan.names_of_models(hub=False),
     input:
         check=plan.check("models"),
         data=plan.need("models", "data"),
@@ -17,6 +15,8 @@ rule build_model:
         "logs/models/{base}.log",
     benchmark:
         "benchmarks/models/{base}.tsv"
+    wildcard_constraints:
+        base=plan.names_of_models(hub=False),
     threads: plan.ask("models", "threads")
     resources:
         mem_mb=plan.ask("models", "mem_mb"),
@@ -31,8 +31,6 @@ rule build_model:
 
 
 rule fetch_model:
-    wildcard_constraints:
-        base=plan.names_of_models(hub=True),
     input:
         check=plan.check("models"),
     output:
@@ -43,6 +41,8 @@ rule fetch_model:
         "logs/models/{base}.log",
     benchmark:
         "benchmarks/models/{base}.tsv"
+    wildcard_constraints:
+        base=plan.names_of_models(hub=True),
     threads: plan.ask("models", "threads")
     resources:
         mem_mb=plan.ask("models", "mem_mb"),

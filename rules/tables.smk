@@ -5,31 +5,24 @@ rule tabulate:
     input:
         check=plan.check("tables"),
         statistics=plan.need("tables", "statistics"),
+        selections=plan.need("tables", "selections"),
+        agreements=plan.need("tables", "agreements"),
+        checkpoints=plan.need("tables", "checkpoints"),
     output:
-        comparison_tex=update("results/{scale}/{study}/tables/comparison.tex"),
-        comparison_md=update("results/{scale}/{study}/tables/comparison.md"),
-        comparison_csv=report(
-            update("results/{scale}/{study}/tables/comparison.csv"),
+        csv=report(
+            update(
+                expand("results/{{scale}}/{{study}}/tables/{table}.csv", table=TABLES)
+            ),
             category="tables",
-            labels={"study": "{study}", "table": "comparison"},
+            labels={"study": "{study}"},
         ),
-        comparison_json=update("results/{scale}/{study}/tables/comparison.json"),
-        tests_tex=update("results/{scale}/{study}/tables/tests.tex"),
-        tests_md=update("results/{scale}/{study}/tables/tests.md"),
-        tests_csv=report(
-            update("results/{scale}/{study}/tables/tests.csv"),
-            category="tables",
-            labels={"study": "{study}", "table": "tests"},
+        tex=update(
+            expand("results/{{scale}}/{{study}}/tables/{table}.tex", table=TABLES)
         ),
-        tests_json=update("results/{scale}/{study}/tables/tests.json"),
-        per_seed_tex=update("results/{scale}/{study}/tables/per-seed.tex"),
-        per_seed_md=update("results/{scale}/{study}/tables/per-seed.md"),
-        per_seed_csv=report(
-            update("results/{scale}/{study}/tables/per-seed.csv"),
-            category="tables",
-            labels={"study": "{study}", "table": "per-seed"},
+        md=update(expand("results/{{scale}}/{{study}}/tables/{table}.md", table=TABLES)),
+        json=update(
+            expand("results/{{scale}}/{{study}}/tables/{table}.json", table=TABLES)
         ),
-        per_seed_json=update("results/{scale}/{study}/tables/per-seed.json"),
         content_id=update("results/{scale}/{study}/tables/outputs.sha256"),
         manifest=update("results/{scale}/{study}/tables/manifest.json"),
     log:

@@ -107,22 +107,17 @@ def _trace(
         raise InputError(f"{what}: {text!r} is a word of the configuration, not a number")
     home = f"{chain.results}/{study}"
     values = []
-    made = {}
-    variants: set[str] = set()
+    made: dict[str, Job] = {}
+    behind: dict[str, Job] = {}
     for source in sources:
         found = chain.jobs[f"{home}/{source['input']}"]
         made[found.out] = found
         file = Path(found.out, source["file"])
         value = follow(read_json(file), source["pointer"])
         values.append(Value(str(file), source["pointer"], value))
-        variants |= variants_behind(found, values[-1], chain)
-    scores = [
-        one
-        for one in below(chain, made.values())
-        if one.stage == "scoring" and one.wildcards["variant"] in variants
-    ]
+        behind |= {one.out: one for one in jobs_behind(chain, found, values[-1])}
     made.pop(job.out, None)  # the table itself holds the number
-    path = [job, *made.values(), *reversed(below(chain, scores))]
+    path = [job, *made.values(), *reversed(below(chain, behind.values()))]
     states = {s.folder: s for s in status(chain, digests)}
     links = []
     for one in path:
@@ -138,19 +133,26 @@ def _trace(
                 inputs=tuple(i.path for i in one.all_inputs()),
             )
         )
-    predictions = [up.content_id for one in scores for up in chain.upstream(one)]
-    again = [p for p in predictions if "/predictions/" in p]
-    commands = (
-        f"snakemake --force {' '.join(sorted(again))}",
-        f"snakemake {job.out}/{CONTENT_ID}",
-    )
-    return Trace(what, text, tuple(values), tuple(links), _items(scores), commands)
+    scores = [one for one in behind.values() if one.stage == "scoring"]
+    asked = {up.out: up for one in scores for up in chain.upstream(one)} | behind
+    again = [one.content_id for one in asked.values() if one.stage == "prediction"]
+    again = sorted(again or [one.content_id for one in made.values()])
+    commands = [f"snakemake --force {' '.join(again)}"] if again else []
+    commands.append(f"snakemake {job.out}/{CONTENT_ID}")
+    return Trace(what, text, tuple(values), tuple(links), _items(scores), tuple(commands))
 
 
-def variants_behind(made: Job, value: Value, chain: Chain) -> set[str]:
-    """The variants whose answers a number was computed from, by where it stands."""
+def jobs_behind(chain: Chain, made: Job, value: Value) -> list[Job]:
+    """The jobs that a number was computed from: the scores of its variants, or all that it read."""
+    upstream = chain.upstream(made)
     if made.stage != "statistics":
-        return {up.wildcards["variant"] for up in chain.upstream(made) if up.stage == "scoring"}
+        return upstream
+    variants = variants_behind(value)
+    return [job for job in upstream if job.wildcards["variant"] in variants]
+
+
+def variants_behind(value: Value) -> set[str]:
+    """The variants whose answers a statistic was computed from, by where it stands."""
     steps = value.pointer.split("/")[1:]
     document = read_json(Path(value.file))
     if isinstance(document, list):  # comparisons.json

@@ -25,6 +25,8 @@ STAGE_OF_RULE = {
     "train": "training",
     "predict": "prediction",
     "score": "scoring",
+    "fetch_model": "models",
+    "agree": "agreement",
     "select": "selection",
     "analyze": "statistics",
     "tabulate": "tables",

@@ -9,8 +9,17 @@ from regen.provenance import Input, Job
 from regen.schema import Config
 from regen.schema.study import Figure, Label, Study
 
-TABLES = ("comparison", "tests", "per-seed")
-"""The tables of a study."""
+TABLES = (
+    "comparison",
+    "tests",
+    "per-seed",
+    "grid",
+    "adapters",
+    "cost",
+    "agreement",
+    "speed",
+)
+"""The tables of a study; one that has no rows in a study is left out of its text."""
 
 
 def statistics_job(home: Home, scores: tuple[Input, ...]) -> Job:
@@ -35,13 +44,28 @@ def tables_job(home: Home) -> Job:
         out=f"{home.folder}/tables",
         function="regen.tables.study:tables",
         wildcards={"study": home.name},
-        inputs={"statistics": Input(None, f"{home.folder}/statistics")},
+        inputs={
+            "statistics": Input(None, f"{home.folder}/statistics"),
+            "selections": tuple(
+                Input("selection.json", f"{home.folder}/selection/{name}")
+                for name in home.study.selections
+            ),
+            "agreements": tuple(
+                Input(None, f"{home.folder}/agreement/{name}") for _, name in home.study.agreement
+            ),
+            "checkpoints": tuple(
+                Input(None, f"{home.folder}/checkpoints/{training}/seed-{seed}")
+                for training in home.study.trainings
+                for seed in home.study.seeds
+            ),
+        },
         params={
             "study": home.name,
             "variants": labels(home.study),
             "metrics": metrics(home.study),
             "comparisons": [c.model_dump() for c in home.study.comparisons],
             "reference": home.study.reference,
+            "agreement": home.study.agreement,
         },
         outputs=tuple(f"{table}.{ending}" for table in TABLES for ending in ENDINGS),
     )

@@ -29,6 +29,31 @@ class Statistics:
         return unwrap(value), Source("statistics", file, pointer(*path))
 
 
+class Document:
+    """A JSON file of a stage; its values as cells.
+
+    folder: where it stands, below the study's results
+    """
+
+    def __init__(self, file: Path, folder: str) -> None:
+        self.content: Any = read_json(file)
+        self._folder, self._name = folder, file.name
+
+    def found(self, *path: str | int) -> Found:
+        address = pointer(*path)
+        source = Source(self._folder, self._name, address)
+        return unwrap(follow(self.content, address)), source
+
+    def cell(
+        self, *path: str | int, pattern: str, scale: float = 1, measured: bool = False
+    ) -> Cell:
+        return cell(pattern, self.found(*path), scale=scale, measured=measured)
+
+    def cells(self, pattern: str, *paths: tuple[str | int, ...], scale: float = 1) -> Cell:
+        """One cell of several values."""
+        return cell(pattern, *(self.found(*path) for path in paths), scale=scale)
+
+
 def unwrap(value: Any) -> Value:
     """A JSON value as a cell's: what was not computed is `Absent` again."""
     if isinstance(value, dict) and set(value) == {"absent"}:
@@ -51,7 +76,9 @@ def follow(document: Any, address: str) -> Any:
     return document
 
 
-def cell(pattern: str, *found: Found, scale: float = 1, bold: bool = False) -> Cell:
+def cell(
+    pattern: str, *found: Found, scale: float = 1, bold: bool = False, measured: bool = False
+) -> Cell:
     """A cell printed by a format with a place for each value, times `scale`.
 
     >>> cell("{:.1f} ± {:.1f}", (0.5, source), (0.1, source), scale=100).text
@@ -61,7 +88,8 @@ def cell(pattern: str, *found: Found, scale: float = 1, bold: bool = False) -> C
     """
     values = tuple(value for value, _ in found)
     sources = tuple(source for _, source in found)
-    return Cell(_printed(pattern, values, scale), values, sources, bold=bold)
+    text = _printed(pattern, values, scale)
+    return Cell(text, values, sources, bold=bold, measured=measured)
 
 
 def _printed(pattern: str, values: tuple[Value, ...], scale: float) -> str:

@@ -5,6 +5,9 @@ from typing import Any
 
 from regen.files import Absent
 from regen.metrics import Metric
+from regen.tables.adapters import adapters_table, cost_table
+from regen.tables.choices import grid_table
+from regen.tables.paths import agreement_table, speed_table
 from regen.tables.read import Found, Statistics, cell
 from regen.tables.table import EMPTY, Cell, Column, Row, Table, write_table
 
@@ -15,19 +18,27 @@ STARS_NOTE = "* p < 0.05, ** p < 0.01, Holm-adjusted within the declared family.
 def tables(
     *,
     statistics: Path,
+    selections: list[Path],
+    agreements: list[Path],
+    checkpoints: list[Path],
     study: str,
     variants: dict[str, dict[str, Any]],
     metrics: dict[str, dict[str, Any]],
     comparisons: list[dict[str, Any]],
     reference: str,
+    agreement: list[tuple[str, str]],
     out: Path,
 ) -> None:
-    """Write comparison (the study's main table), tests, and per-seed.
+    """Write comparison (the study's main table), tests, per-seed, grid, adapters, agreement, and
+    the measured ones: cost, speed.
+
+    selections: selection.json files; agreements: folders; checkpoints: folders, <recipe>/<seed>
 
     variants: {name: {model, method, prompt, spoken, trivial}}, in the order of the rows
     metrics: {name: fields of `Metric`}, the study's own first
     comparisons: the declared families; the first one's metric is the main table's
     reference: the variant that the main table compares with
+    agreement: [variant asked for logits, the same asked for text] each
     """
     read = Statistics(statistics)
     known = {name: Metric(**fields) for name, fields in metrics.items()}
@@ -36,6 +47,15 @@ def tables(
     write_table(comparison_table(read, study, variants, main, known[main], reference), out)
     write_table(tests_table(read, study, spoken, known), out)
     write_table(per_seed_table(read, study, spoken), out)
+    write_table(grid_table(selections, study, spoken, known), out)
+    recipes: dict[str, list[Path]] = {}
+    for folder in checkpoints:
+        recipes.setdefault(folder.parent.name, []).append(folder)
+    write_table(adapters_table(recipes, study), out)
+    write_table(cost_table(recipes, study), out)
+    asked = {generated: spoken[options] for options, generated in agreement}
+    write_table(agreement_table(agreements, study, asked), out)
+    write_table(speed_table(agreements, study, asked), out)
 
 
 def comparison_table(

@@ -4,7 +4,7 @@ import csv
 import io
 import unicodedata
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,9 @@ class Cell:
     sources: tuple[Source, ...] = ()
     measured: bool = False
     bold: bool = False
+
+    def in_bold(self) -> "Cell":
+        return replace(self, bold=True)
 
     @property
     def absent(self) -> str | None:

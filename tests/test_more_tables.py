@@ -1,0 +1,110 @@
+"""Tables of choices, adapters, paths to an answer: what stands in the stages' files, and where."""
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from regen.files import read_json, write_json
+from regen.metrics import Metric
+from regen.tables.read import follow
+from regen.tables.study import tables
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Path:
+    """A study with one grid, one choice among variants, two seeds a recipe, one pair of paths."""
+    summary = {
+        "mean": 0.5, "sd": 0.1, "seeds_and_items": {"low": 0.4, "high": 0.6, "name": "Wilson"},
+        "seeds": {"1": 0.5, "2": 0.5},
+    }  # fmt: skip
+    names = ("base", "lora", "mlp")
+    statistics = tmp_path / "statistics"
+    write_json(statistics / "variants.json", {name: {"accuracy": summary} for name in names})
+    write_json(statistics / "comparisons.json", [])
+    points = [
+        {"name": f"rank-r{r}", "r": r, "alpha": 16, "targets": "attention", "trainable": 100 * r,
+         "value": 0.7 + r / 100}
+        for r in (4, 8)
+    ]  # fmt: skip
+    rank = tmp_path / "selection" / "rank" / "selection.json"
+    chosen = {"winner": points[1], "why": "the best on the dev split", "metric": "accuracy"}
+    write_json(rank, {**chosen, "n_items": 50, "points": points})
+    checkpoints = []
+    for recipe, wide in (("lora", 1), ("mlp", 2)):
+        for seed in (1, 2):
+            folder = tmp_path / "checkpoints" / recipe / f"seed-{seed}"
+            lora = {"r": 8, "alpha": 16, "targets": "attention"}
+            counts = {"trainable": 800 * wide, "all": 80_000, "percent": 1.0 * wide}
+            write_json(folder / "summary.json", {"lora": lora, **counts, "items": 40, "steps": 20})
+            timing = {"seconds": 10.0 * seed, "seconds_per_step": 0.5, "peak_memory_mib": 600.0}
+            write_json(folder / "timing.json", timing)
+            checkpoints.append(folder)
+    text = tmp_path / "agreement" / "base-text"
+    share = {"mean": 0.99, "low": 0.97, "high": 1.0}
+    write_json(text / "agreement.json", {
+        "agreement": share, "accuracy_options": share, "accuracy_generated": share,
+        "unparsed": 1, "answers": 100, "runs": 1,
+    })  # fmt: skip
+    per_item = {"seconds_per_item_options": 0.004, "seconds_per_item_generated": 0.02}
+    write_json(text / "timing.json", {**per_item, "ratio": 5.0})
+    labels = {"model": "M", "method": "L", "prompt": "P", "trivial": False}
+    (tmp_path / "tables").mkdir()
+    tables(
+        statistics=statistics, selections=[rank], agreements=[text], checkpoints=checkpoints,
+        study="toy", variants={name: {**labels, "spoken": name.upper()} for name in names},
+        metrics={"accuracy": asdict(Metric("accuracy"))}, comparisons=[], reference="base",
+        agreement=[("base", "base-text")], out=tmp_path / "tables",
+    )  # fmt: skip
+    return tmp_path
+
+
+def cells(made: Path, name: str) -> dict[str, dict[str, Any]]:
+    content = read_json(made / "tables" / f"{name}.json")
+    columns = [column["name"] for column in content["columns"]]
+    return {row["name"]: dict(zip(columns, row["cells"], strict=True)) for row in content["rows"]}
+
+
+@pytest.mark.parametrize("name", ["grid", "adapters", "cost", "agreement", "speed"])
+def test_every_value_stands_at_its_source(made: Path, name: str) -> None:
+    found = 0
+    for row in cells(made, name).values():
+        for cell in row.values():
+            for value, source in zip(cell["values"], cell["sources"], strict=True):
+                document = read_json(made / source["input"] / source["file"])
+                assert follow(document, source["pointer"]) == value
+                found += 1
+    assert found > 2
+
+
+def test_the_chosen_one_is_bold(made: Path) -> None:
+    grid = cells(made, "grid")
+    assert {n: row["value"]["bold"] for n, row in grid.items()} == {
+        "rank/rank-r4": False, "rank/rank-r8": True,
+    }  # fmt: skip
+    assert grid["rank/rank-r8"]["value"]["text"] == "78.0"
+
+
+def test_measured_numbers_are_marked_and_averaged_over_seeds(made: Path) -> None:
+    cost = cells(made, "cost")["mlp"]
+    assert cost["seconds"]["text"] == "15"
+    assert cost["seconds"]["values"] == [10.0, 20.0]
+    for name in ("cost", "speed"):
+        assert read_json(made / "tables" / f"{name}.json")["measured"] is True
+    for name in ("grid", "adapters", "agreement"):
+        assert read_json(made / "tables" / f"{name}.json")["measured"] is False
+
+
+def test_both_paths_are_named_after_the_model(made: Path) -> None:
+    row = cells(made, "speed")["base-text"]
+    assert (row["variant"]["text"], row["options"]["text"], row["ratio"]["text"]) == (
+        "BASE", "4.0", "5.0",
+    )  # fmt: skip
+    assert cells(made, "agreement")["base-text"]["agreement"]["text"] == "99.0 [97.0, 100.0]"
+
+
+def test_an_adapter_with_more_targets_has_more_parameters(made: Path) -> None:
+    rows = cells(made, "adapters")
+    assert rows["mlp"]["percent"]["text"] == "2.00"
+    assert rows["lora"]["trainable"]["values"] == [800]
