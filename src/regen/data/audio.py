@@ -84,7 +84,9 @@ def resample(samples: Samples, rate: int, wanted: int) -> Samples:
 
 
 def rms(samples: Samples) -> float:
-    """Root mean square."""
+    """Root mean square; 0 of nothing."""
+    if not len(samples):
+        return 0.0
     return float(np.sqrt(np.mean(np.square(samples, dtype=np.float64))))
 
 

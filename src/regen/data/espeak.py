@@ -22,7 +22,7 @@ from regen.data.audio import RATE, Samples, resample, trim
 from regen.errors import InputError
 
 # Variants of the library's voices (files of espeak-ng-data/voices/!v) that say the same bytes in
-# every process, found by saying a sentence in each of five languages in five processes. The other
+# every process, found by saying a sentence in each of four languages in five processes. The other
 # nine (Alicia, Demonic, f2, f3, f5, sandro, victor, whisper, whisperf) add breath noise, seeded
 # with the clock's seconds.
 VOICES = (

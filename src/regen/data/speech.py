@@ -23,6 +23,7 @@ from regen.data.card import check_groups_apart, counts
 from regen.data.recordings import VOCAL, Source, effects, instruments, recorded_voices
 from regen.data.sentences import BY_SPLIT
 from regen.data.sources import archive
+from regen.errors import InputError
 from regen.files import write_json, write_jsonl
 
 SPLITS = ("train", "dev", "test")
@@ -248,7 +249,11 @@ def _utterance(clip: Clip, split: str) -> espeak.Utterance:
 
 def _choose(source: Source, rng: np.random.Generator) -> tuple[str, Samples]:
     name = str(rng.choice(sorted(source.files)))
-    return name, audio.trim(audio.decode(source.files[name], f"{source.package}: {name}"))
+    where = f"{source.package}: {name}"
+    sound = audio.trim(audio.decode(source.files[name], where))
+    if not audio.rms(sound):
+        raise InputError(f"{where}: is silent; take it out in src/regen/data/recordings.py")
+    return name, sound
 
 
 def _window(sound: Samples, count: int, rng: np.random.Generator) -> Samples:
