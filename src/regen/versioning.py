@@ -25,6 +25,9 @@ HEADER = "# Written by `regen dvc` from config.yaml; change that, not this.\n"
 NOT_RECORDED = {"sources", "data", "models", "training"}
 """Stages whose files do not go to a DVC remote by default: third-party data, and weights."""
 
+IN_GIT = {"selection"}
+"""Stages whose files are small and decide what comes after: they lie in git, as manifests do."""
+
 STUDY_KEYS = {
     "training": ["benchmark", "dataset", "base", "items.train", "seeds", "trainings", "selections"],
     "prediction": ["benchmark", "dataset", "base", "items", "seeds", "variants", "selections"],
@@ -69,9 +72,11 @@ def describe(name: str, jobs: list[Job]) -> dict[str, Any]:
     code = {str(file.relative_to(PACKAGE.parent.parent)) for file in files}
     outs: list[Any] = []
     for job in jobs:
-        push = {} if job.stage not in NOT_RECORDED else {"push": False}
+        how: dict[str, Any] = {"push": False} if job.stage in NOT_RECORDED else {}
+        if job.stage in IN_GIT:
+            how = {"cache": False}
         for output in (*job.outputs, *job.beside):
-            outs.append({f"{job.out}/{output}": {"persist": True, **push}})
+            outs.append({f"{job.out}/{output}": {"persist": True, **how}})
         for output in (*job.measured, CONTENT_ID):
             outs.append({f"{job.out}/{output}": {"cache": False, "persist": True}})
     described: dict[str, Any] = {"cmd": f"snakemake {name.replace('-', '_')}"}

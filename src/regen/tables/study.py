@@ -235,9 +235,10 @@ def best_variants(read: Statistics, name: str, metric: Metric) -> set[str]:
 
 
 def interval_name(read: Statistics, name: str) -> str:
-    """How the intervals over seeds and items are computed, as the statistics name it."""
+    """How the intervals over seeds and items are computed: their names without figures."""
     found = [read.variants[variant][name]["seeds_and_items"] for variant in read.variants]
-    return "; ".join(dict.fromkeys(one["name"] for one in found if "name" in one))
+    names = [one["name"].partition(",")[0] for one in found if "name" in one]
+    return "; ".join(dict.fromkeys(names))
 
 
 def test_cells(read: Statistics, number: int | None, metric: Metric) -> tuple[Cell, Cell]:
