@@ -144,7 +144,7 @@ def test_an_option_means_what_the_question_says() -> None:
     """The answer A or B, looked up in the question's own options."""
     for phrasing in TASK.phrasings():
         options = dict(re.findall(r"^([AB12CD])\. (.*)$", phrasing.template, re.MULTILINE))
-        if phrasing.about is None and options:
+        if not phrasing.aside and options:
             speech, other = (options[phrasing.answers[t]] for t in ("SPEECH", "NONSPEECH"))
             assert not re.match(r"(no|not|nobody|another)\b", speech), phrasing
             assert re.match(r"(no|not|nobody|another)\b", other), phrasing
@@ -155,18 +155,36 @@ def test_letters_tell_nothing_about_the_answer_by_themselves() -> None:
     letters = Counter(
         p.answers["SPEECH"]
         for p in TASK.phrasings()
-        if p.about is None and not p.held_out and p.answers["SPEECH"] in ("A", "B")
+        if not p.aside and not p.held_out and p.answers["SPEECH"] in ("A", "B")
     )
     assert letters["A"] == letters["B"]
 
 
 def test_a_phrasing_about_something_else_is_answered_from_it() -> None:
-    item = Item("i", "g", "SPEECH", {"length": "short", "noise": "noisy"})
+    inputs = {"length": "short", "noise": "noisy", "clear speech": "SPEECH"}
+    item = Item("i", "g", "SPEECH", inputs)
     said = {p.family: p.answer(item) for p in TASK.phrasings()}
     assert said["length"] == "short" and said["length, letters"] == "B"
     assert said["length, letters swapped"] == "A" and said["noise, letters"] == "A"
     assert said["letters"] == "A" and said["letters swapped"] == "B"
     assert said["yes or no"] == "yes" and said["yes or no, negated"] == "no"
+
+
+def test_most_phrasings_count_only_speech_that_is_heard_well(tmp_path: Path) -> None:
+    (tmp_path / "c.wav").touch()
+    row = {"item": "i", "group": "g", "audio": "c.wav", "seconds": 1.0, "kind": "synthetic voice"}
+
+    def said(label: str, ratio: int | str) -> dict[str, str]:
+        item = TASK.read({**row, "label": label, "snr_db": ratio}, tmp_path)
+        return {p.family: p.answer(item) for p in TASK.phrasings()}
+
+    for ratio in (5, 20, "clean"):
+        assert said("SPEECH", ratio)["letters"] == "A"
+    for ratio in (-10, 0):
+        assert said("SPEECH", ratio)["letters"] == "B"
+        assert said("SPEECH", ratio)["labels"] == "SPEECH"
+        assert said("SPEECH", ratio)["the benchmark's prompts"] == "A"
+    assert said("NONSPEECH", "clean")["letters"] == "B"
 
 
 def test_energy_tells_gated_from_steady_whichever_is_speech(data: Path) -> None:

@@ -22,7 +22,7 @@ PHRASINGS = [
     *family("yes", ["speech?", "a voice?"], YES),
     *family("no", ["silence?"], {"S": "no", "N": "yes"}),
     *family("words", ["speech or noise?"], {"S": "speech", "N": "noise"}),
-    *family("length", ["long?"], {"long": "long", "short": "short"}, about="length"),
+    *family("length", ["long?"], {"long": "long", "short": "short"}, about="length", aside=True),
 ]
 ITEMS = [Item(str(n), "g", "SN"[n % 2], {"audio": "a.wav", "length": "long"}) for n in range(6)]
 

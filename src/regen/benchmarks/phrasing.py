@@ -13,6 +13,7 @@ class Phrasing:
     family: phrasings that ask in the same manner; families are held out whole
     answers: {truth: what to answer}; the truth is the item's target, or, if `about` is named, the
     entry of that name in the item's inputs
+    aside: it asks for something else than the benchmark does
     """
 
     family: str
@@ -20,6 +21,7 @@ class Phrasing:
     answers: Mapping[str, str]
     held_out: bool = False
     about: str | None = None
+    aside: bool = False
 
     def answer(self, item: Item) -> str:
         return self.answers[item.target if self.about is None else item.inputs[self.about]]
@@ -32,6 +34,7 @@ def family(
     *,
     held_out: bool = False,
     about: str | None = None,
+    aside: bool = False,
 ) -> list[Phrasing]:
     """The phrasings of a family: the same answers to each of `templates`."""
-    return [Phrasing(name, text, answers, held_out, about) for text in templates]
+    return [Phrasing(name, text, answers, held_out, about, aside) for text in templates]

@@ -119,6 +119,7 @@ class Speech(BaseBenchmark):
             target=label,
             inputs={
                 "audio": path,
+                "clear speech": SPEECH if label == SPEECH and quiet else NONSPEECH,
                 "length": "long" if seconds >= LONG else "short",
                 "noise": "clear" if quiet else "noisy",
             },
@@ -163,6 +164,9 @@ def _choices(questions: Sequence[str], first: str, second: str, last: str) -> li
     return [f"{question}\n{first}\n{second}\n{last}" for question in questions]
 
 
+# As descriptions of sounds do, most questions of the pretraining count speech that is heard well;
+# only those for the label count it whatever the noise. What an adapter has to learn for this
+# benchmark is that speech behind noise is speech.
 PHRASINGS: list[Phrasing] = [
     # Letters, speech first: what the benchmark's prompts are like, in other words.
     *family(
@@ -179,6 +183,7 @@ PHRASINGS: list[Phrasing] = [
             "A. somebody speaks\nB. nobody speaks\nAnswer A or B.",
         ],
         LETTERS,
+        about="clear speech",
     ),
     # Letters, speech second: the same texts, so that the order of the options must be read.
     *family(
@@ -195,6 +200,7 @@ PHRASINGS: list[Phrasing] = [
             "A. nobody speaks\nB. somebody speaks\nAnswer A or B.",
         ],
         SWAPPED,
+        about="clear speech",
     ),
     *family(
         "labels",
@@ -218,6 +224,7 @@ PHRASINGS: list[Phrasing] = [
             "Is there a voice behind the noise? Answer yes or no.",
         ],
         _words("yes", "no"),
+        about="clear speech",
     ),
     *family(
         "yes or no, negated",
@@ -228,6 +235,7 @@ PHRASINGS: list[Phrasing] = [
             "Is nobody speaking? Answer yes or no.",
         ],
         _words("no", "yes"),
+        about="clear speech",
     ),
     *family(
         "plain words",
@@ -238,6 +246,7 @@ PHRASINGS: list[Phrasing] = [
             "One word, voice or sound:",
         ],
         _words("voice", "sound"),
+        about="clear speech",
     ),
     *family(
         "numbers",
@@ -247,6 +256,7 @@ PHRASINGS: list[Phrasing] = [
             "Does somebody speak?\n1. yes\n2. no\nAnswer 1 or 2.",
         ],
         _words("1", "2"),
+        about="clear speech",
     ),
     *family(
         "numbers swapped",
@@ -256,16 +266,19 @@ PHRASINGS: list[Phrasing] = [
             "Does somebody speak?\n1. no\n2. yes\nAnswer 1 or 2.",
         ],
         _words("2", "1"),
+        about="clear speech",
     ),
     *family(
         "statements",
         ["True or false: somebody speaks.", "This is speech. True or false?"],
         _words("true", "false"),
+        about="clear speech",
     ),
     *family(
         "statements, negated",
         ["True or false: nobody speaks.", "This is not speech. True or false?"],
         _words("false", "true"),
+        about="clear speech",
     ),
     # Other questions, so that which one is asked must be read as well.
     *family(
@@ -273,30 +286,35 @@ PHRASINGS: list[Phrasing] = [
         ["Is this clip long or short?", "Length of the audio, long or short:"],
         {"long": "long", "short": "short"},
         about="length",
+        aside=True,
     ),
     *family(
         "length, letters",
         ["How long is the clip?\nA. long\nB. short\nAnswer A or B."],
         {"long": "A", "short": "B"},
         about="length",
+        aside=True,
     ),
     *family(
         "length, letters swapped",
         ["How long is the clip?\nA. short\nB. long\nAnswer A or B."],
         {"long": "B", "short": "A"},
         about="length",
+        aside=True,
     ),
     *family(
         "noise",
         ["Is this recording noisy or clear?", "Quality of the audio, noisy or clear:"],
         {"noisy": "noisy", "clear": "clear"},
         about="noise",
+        aside=True,
     ),
     *family(
         "noise, letters",
         ["How much noise is there?\nA. noisy\nB. clear\nAnswer A or B."],
         {"noisy": "A", "clear": "B"},
         about="noise",
+        aside=True,
     ),
     # Held out: never pretrained on.
     *family("the benchmark's prompts", list(Speech.prompts.values()), LETTERS, held_out=True),

@@ -9,7 +9,6 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -46,7 +45,7 @@ ARCHITECTURE: dict[str, int | float] = {
 }
 """Sizes. The window is the longest clip; feed-forward layers are twice as wide as their input."""
 
-PRETRAINING: dict[str, Any] = {
+PRETRAINING: dict[str, int | float] = {
     "steps": 500,
     "batch_size": 32,
     "learning_rate": 2e-3,
@@ -54,7 +53,6 @@ PRETRAINING: dict[str, Any] = {
     "plain_fraction": 0.6,
     "contrary_share": 0.25,
     "other_share": 0.1,
-    "target_shares": {},
     "items": 0,
 }
 """AdamW with warm-up and cosine decay.
@@ -64,9 +62,6 @@ plain_fraction: share of the steps, at the start, that ask only questions about 
     questions that it also cannot tell apart (measured: all at once, it stays at chance).
 contrary_share: later, of questions whose answer words mean the opposite in another family (options
     swapped, negations); other_share: of questions about something else than the target
-target_shares: later, {target: share of the questions about items of it}; empty as in the data.
-    Where it differs from the task's the model leans to the more frequent answer, as one does that
-    has heard more of the one than of the other
 items: the first so many training items, 0 for all
 """
 
@@ -85,7 +80,7 @@ def tiny_audio(
     data: Path,
     benchmark: str,
     architecture: dict[str, int | float],
-    pretraining: dict[str, Any],
+    pretraining: dict[str, int | float],
     seed: int,
     out: Path,
 ) -> None:
@@ -106,9 +101,6 @@ def tiny_audio(
         raise InputError(f"benchmark {benchmark}: has no phrasings() to pretrain a model on")
     phrasings = [p for p in task.phrasings() if not p.held_out]
     items = task.load_dataset(data, "train", int(course["items"]) or None)
-    for target in course["target_shares"]:
-        if all(item.target != target for item in items):
-            raise InputError(f"pretraining.target_shares: no item of {data} has target {target!r}")
 
     seed_everything(seed)
     texts = [p.template for p in phrasings] + [a for p in phrasings for a in p.answers.values()]
@@ -212,7 +204,7 @@ def pretrain(
     model: AudioModel,
     items: Sequence[Item],
     phrasings: Sequence[Phrasing],
-    course: dict[str, Any],
+    course: dict[str, int | float],
     seed: int,
 ) -> list[dict[str, float]]:
     """Train all weights on the mixture; returns a row a step."""
@@ -225,8 +217,8 @@ def pretrain(
     contrary, other = course["contrary_share"], course["other_share"]
     shares = {"direct": 1 - contrary - other, "contrary": contrary, "other": other}
     first = round(course["plain_fraction"] * steps)
-    plain = questions(items, unambiguous(phrasings) or phrasings, {"direct": 1.0}, {}, seed)
-    mixture = questions(items, phrasings, shares, course["target_shares"], seed + 1)
+    plain = questions(items, unambiguous(phrasings) or phrasings, {"direct": 1.0}, seed)
+    mixture = questions(items, phrasings, shares, seed + 1)
     log = []
     network.train()
     for step in track(range(1, steps + 1), steps, "pretraining"):
@@ -247,46 +239,23 @@ def pretrain(
 
 
 def questions(
-    items: Sequence[Item],
-    phrasings: Sequence[Phrasing],
-    shares: Mapping[str, float],
-    target_shares: Mapping[str, float],
-    seed: int,
+    items: Sequence[Item], phrasings: Sequence[Phrasing], shares: Mapping[str, float], seed: int
 ) -> Iterator[tuple[Prompt, str]]:
-    """Endless (question, answer): items in turn, each with a random phrasing.
+    """Endless (question, answer): items in a new order every epoch, each with a random phrasing.
 
     shares: of the parts of the mixture (see `parts`); within one, families have equal shares.
-    target_shares: of the items of each target, empty for what they have.
     """
     generator = np.random.default_rng(seed)
     mixture = parts(phrasings)
     names = [name for name in shares if mixture[name]]
     weights = np.array([shares[name] for name in names])
-    for item in drawn(items, target_shares, generator):
-        families = mixture[names[generator.choice(len(names), p=weights / weights.sum())]]
-        family = families[generator.integers(len(families))]
-        phrasing = family[generator.integers(len(family))]
-        audio = (Path(item.inputs["audio"]),)
-        yield Prompt(text=phrasing.template, audio=audio), phrasing.answer(item)
-
-
-def drawn(
-    items: Sequence[Item], target_shares: Mapping[str, float], generator: np.random.Generator
-) -> Iterator[Item]:
-    """Endless: all items in a new order every round, or those of each target in its share."""
-
-    def rounds(some: Sequence[Item]) -> Iterator[Item]:
-        while True:
-            for number in generator.permutation(len(some)).tolist():
-                yield some[number]
-
-    if not target_shares:
-        yield from rounds(items)
-    targets = sorted(target_shares)
-    queues = {target: rounds([i for i in items if i.target == target]) for target in targets}
-    weights = np.array([target_shares[target] for target in targets])
     while True:
-        yield next(queues[targets[generator.choice(len(targets), p=weights / weights.sum())]])
+        for number in generator.permutation(len(items)).tolist():
+            families = mixture[names[generator.choice(len(names), p=weights / weights.sum())]]
+            family = families[generator.integers(len(families))]
+            phrasing = family[generator.integers(len(family))]
+            audio = (Path(items[number].inputs["audio"]),)
+            yield Prompt(text=phrasing.template, audio=audio), phrasing.answer(items[number])
 
 
 def parts(phrasings: Sequence[Phrasing]) -> dict[str, list[list[Phrasing]]]:
@@ -300,7 +269,7 @@ def parts(phrasings: Sequence[Phrasing]) -> dict[str, list[list[Phrasing]]]:
     found: dict[str, list[list[Phrasing]]] = {"direct": [], "contrary": [], "other": []}
     meanings: dict[str, str] = {}
     for family in families.values():
-        if family[0].about is not None:
+        if family[0].aside:
             found["other"].append(family)
             continue
         said = [(word, truth) for truth, word in family[0].answers.items()]
@@ -316,10 +285,12 @@ def unambiguous(phrasings: Sequence[Phrasing]) -> list[Phrasing]:
         for answer in phrasing.answers.values():
             families[answer].add(phrasing.family)
     own = [p for p in phrasings if all(len(families[a]) == 1 for a in p.answers.values())]
-    return [p for p in own if p.about is None]
+    return [p for p in own if not p.aside]
 
 
-def _with_defaults(name: str, defaults: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+def _with_defaults(
+    name: str, defaults: dict[str, int | float], changes: dict[str, int | float]
+) -> dict[str, int | float]:
     if unknown := sorted(set(changes) - set(defaults)):
         raise InputError(f"{name}: unknown key {unknown[0]!r}; there are: {', '.join(defaults)}")
     return defaults | changes

@@ -69,8 +69,6 @@ class TinyAudioPretraining(Section):
     """share, later, of questions whose answer words mean the opposite elsewhere"""
     other_share: Annotated[float, Field(ge=0, le=1)] = 0.1
     """share, later, of questions about something else than the target"""
-    target_shares: dict[str, Annotated[float, Field(gt=0)]] = {}
-    """later, {target: share of the questions about items of it}; empty as in the data"""
     items: Annotated[int, Field(strict=True, ge=0)] = 0
     """the first so many training items; 0 for all"""
 
