@@ -47,6 +47,10 @@ include: "rules/across.smk"
 include: "rules/paper.smk"
 
 
+onstart:
+    plan.start()
+
+
 onsuccess:
     plan.finish()
 

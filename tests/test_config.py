@@ -1,5 +1,6 @@
 """The configuration: what is refused, in which words, and what reaches a job."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from regen.chain import Chain
 from regen.config import check, read
 from regen.errors import InputError
 from regen.files import dumps, read_json
-from regen.schema import json_schema
+from regen.schema import RESERVED, json_schema
 from regen.versioning import dvc_yaml
 
 
@@ -52,6 +53,15 @@ LORA = "studies.speech.trainings.lora"
         ("studies.speech.items.test=100000", ["items.test", "100000"]),
         ("studeis=1", ["studeis", "did you mean 'studies'"]),
         ("scale=Embedded Scale", ["scale"]),
+        ("scale=scratch", ["scale", "quick tries"]),
+        ("resources.trainin.threads=2", ["resources.trainin", "did you mean 'training'"]),
+        ("datasets.speech.sources=[foo]", ["sources"]),
+        ("datasets.speech.sources=[]", ["sources"]),
+        ("models.tiny-audio.architecture.heads=5", ["heads", "divide"]),
+        (f"{LORA}.optimisation.max_grad_norm=.inf", ["max_grad_norm", "finite"]),
+        ("simulation.items=[2]", ["simulation.items", "10"]),
+        ("simulation.seeds=[]", ["simulation.seeds"]),
+        ("seeds=[1", ["--set seeds=[1", "not YAML"]),
         (f"{LORA}.selected=rnak", ["selected", "did you mean 'rank'"]),
         (f"{LORA}.selected=targets", ["selected", "grid among the selections"]),
         ("studies.speech.selections.rank.recipe=lorra", ["recipe", "did you mean 'lora'"]),
@@ -70,6 +80,17 @@ def test_a_mistake_is_one_clear_line(project: Path, change: str, words: list[str
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+def test_a_study_cannot_have_the_name_of_a_rule(project: Path) -> None:
+    text = "".join(p.read_text() for p in [project / "Snakefile", *project.glob("rules/*.smk")])
+    rules = {name.replace("_", "-") for name in re.findall(r"^rule (\w+):", text, re.M)}
+    assert len(rules) > 20
+    assert rules <= RESERVED
+    merged = configuration(project)
+    merged["studies"]["train"] = merged["studies"].pop("speech")
+    with pytest.raises(InputError, match=r"studies\.train: the name of a target"):
+        check(merged)
 
 
 def test_a_missing_key_is_named(project: Path) -> None:
@@ -187,9 +208,10 @@ def test_a_variant_without_a_row_is_asked_and_compared_but_in_no_table(project: 
     assert asked.params["decoding"]["mode"] == "generate"
     compared = chain.job("agreement", study="speech", variant="base-generate")
     assert [i.folder for i in compared.inputs["generated"]] == [asked.out]
-    for stage in ("scoring", "statistics", "tables", "figures"):
+    for stage in ("scoring", "statistics", "figures"):
         for job in chain.of_stage(stage):
             assert "base-generate" not in str((job.params, job.out, job.all_inputs()))
+    assert "base-generate" not in chain.job("tables", study="speech").params["variants"]
 
 
 def test_shots_come_from_the_training_items_of_the_study(project: Path) -> None:

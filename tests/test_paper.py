@@ -18,8 +18,9 @@ from regen.tables.read import follow
 MAIN = r"""\pdfsuppressptexinfo=-1 \pdftrailerid{} \pdfinfoomitdate=1
 \documentclass{article}\usepackage[T1]{fontenc}\usepackage[utf8]{inputenc}
 \newcommand{\regendefine}[2]{\expandafter\def\csname regen@#1\endcsname{#2}}
-\newcommand{\result}[1]{\csname regen@#1\endcsname}
-\newcommand{\verdict}[1]{\csname regen@#1/verdict\endcsname}
+\newcommand{\result}[1]{\ifcsname regen@#1\endcsname\csname regen@#1\endcsname
+  \else\PackageError{regen}{no result #1}{}\fi}
+\newcommand{\verdict}[1]{\result{#1/verdict}}
 \newcommand{\literal}[1]{#1}
 \input{numbers}\input{settings}
 \begin{document}\papertitle. \paperstamp
@@ -145,6 +146,9 @@ def test_every_number_stands_at_its_source(place: dict[str, Any], tmp_path: Path
         ("Fine.\n\nBut 3 seeds.", r"line 3: the number '3'"),
         (r"\result{toy/lorra/accuracy/mean}", r"line 1: no result .*did you mean 'toy/lora/acc"),
         (r"\verdict{toy/main/base-vs-lora}", r"no result 'toy/main/base-vs-lora'"),
+        (r"\result {toy/lorra/accuracy/mean}", r"line 1: no result 'toy/lorra"),
+        ("\n\\renewcommand{\\result}[1]{good}", r"line 2: \\result is the paper's own"),
+        (r"\def\verdict#1{good}", r"line 1: \\verdict is the paper's own"),
     ],
 )
 def test_a_mistake_in_the_prose_is_one_line(
@@ -191,6 +195,15 @@ def test_what_is_no_result_may_stand(prose: str) -> None:
         "a tenfold gain",
         "twice as accurate",
         "the error is halved",
+        r"\newcommand{\best}[1][93.4]{#1}",
+        "${9}{3}$",
+        "$9$$3$",
+        r"\author{93.4 percent} \begin{document}",
+        "ninety-three per~cent",
+        "two thirds of them",
+        r"\char57 percent",
+        "½ of them",
+        "nought point nine",
     ],
 )
 def test_a_result_cannot_hide(prose: str) -> None:
@@ -205,6 +218,8 @@ def test_a_result_cannot_hide(prose: str) -> None:
         r"\renewcommand{\headrulewidth}{0pt}",
         r"\newcommand{\result}[1]{\csname regen@#1\endcsname}",
         r"\newcommand{\wide}{\hspace{2em}\vspace{3ex}}",
+        r"$\frac{1}{2}$ and $x_{1}^{2}$",
+        r"\date{} \begin{document}",
     ],
 )
 def test_words_arguments_and_lengths_are_no_results(prose: str) -> None:
@@ -224,6 +239,7 @@ def test_the_papers_own_prose_has_no_typed_number(project: Path) -> None:
         (r"\ref{tab:nothing}", r"Reference `tab:nothing' is undefined"),
         (r"\ref{tab:" + 50 * "x" + "}", r"Reference `tab:x+' is undefined"),
         (r"\input{tables/toy/none}", r"none"),
+        (r"\input{/etc/hostname}", r"/etc/hostname"),
     ],
 )
 def test_a_latex_error_is_one_line(
@@ -247,3 +263,9 @@ def test_no_latex_says_what_to_install(
 def test_a_comment_is_not_read(tmp_path: Path) -> None:
     write_text(tmp_path / "a.tex", "% \\result{nothing} 12\nwords")
     check_prose([tmp_path / "a.tex"], [])
+
+
+def test_a_text_that_is_not_utf8_is_one_line(place: dict[str, Any], tmp_path: Path) -> None:
+    place["sections"][0].write_bytes("Größe".encode("latin-1"))
+    with pytest.raises(InputError, match=r"toy\.tex: byte 2 is not UTF-8"):
+        make(place, tmp_path / "out")

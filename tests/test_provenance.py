@@ -1,5 +1,6 @@
 """The manifest chain on a toy stage, in Python; tests/test_staleness.py has the real workflow."""
 
+import multiprocessing
 import os
 import sys
 from dataclasses import replace
@@ -9,7 +10,7 @@ import pytest
 
 from regen import code
 from regen.errors import InputError
-from regen.files import read_json, write_text
+from regen.files import read_json, sha256, write_text
 from regen.provenance import Digests, Input, Job, listed_outputs, run, why_stale
 
 
@@ -138,6 +139,103 @@ def test_an_unlinked_cache_link_keeps_its_bytes(toy: Job) -> None:
     run(replace(toy, params={"suffix": "?"}), Digests())
     assert Path("cached").read_text() == "hello!"
     assert Path("made/toy/copy.txt").read_text() == "hello?"
+
+
+def reseal(folder: Path) -> None:
+    """What somebody does who knows of the content id: list the edited file's digest in it."""
+    listed = {name: sha256(folder / name) for name in listed_outputs(folder)}
+    lines = "".join(f"{digest}  {name}\n" for name, digest in listed.items())
+    (folder / "outputs.sha256").write_text(lines)
+
+
+@pytest.mark.parametrize("how", ["content id rewritten", "manifest deleted", "file added"])
+def test_no_edit_is_undone_in_silence(toy: Job, how: str, capsys) -> None:
+    run(toy, Digests())
+    folder = Path("made/toy")
+    name = "notes.txt" if how == "file added" else "copy.txt"
+    (folder / name).write_text("mine")
+    if how == "content id rewritten":
+        reseal(folder)
+    if how == "manifest deleted":
+        (folder / "manifest.json").unlink()
+    assert run(toy, Digests(), force=True) == "ran"
+    copies = [copy.read_text() for copy in Path(".regen/edited/made/toy").glob(f"{name}.*")]
+    assert copies == ["mine"]
+    assert name in capsys.readouterr().err
+    assert reason(toy) == ""
+
+
+def test_what_an_interrupted_stage_left_is_no_edit(toy: Job, capsys) -> None:
+    """A stage that is made again first loses its manifest and content id, then writes."""
+    run(toy, Digests())
+    for name in ("manifest.json", "outputs.sha256", "run.json"):
+        Path("made/toy", name).unlink()
+    Path("made/toy/copy.txt").write_text("hel")
+    assert run(toy, Digests()) == "ran"
+    assert not Path(".regen/edited").exists()
+    assert "copy" not in capsys.readouterr().err
+
+
+def test_a_clone_without_run_records_keeps_no_timing_aside(toy: Job) -> None:
+    run(toy, Digests())
+    Path("made/toy/run.json").unlink()
+    Path("in.txt").write_text("other")
+    assert run(toy, Digests()) == "ran"
+    assert not Path(".regen/edited").exists()
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "{", '{"outputs": 1}'])
+@pytest.mark.parametrize("name", ["made/toy/manifest.json", "made/toy/run.json"])
+def test_a_damaged_record_is_made_good(toy: Job, name: str, content: str) -> None:
+    run(toy, Digests())
+    Path(name).write_text(content)
+    reason(toy)
+    run(toy, Digests())
+    assert reason(toy) == ""
+    assert Path("made/toy/copy.txt").read_text() == "hello!"
+
+
+@pytest.mark.parametrize("content", ["[]", "{", '{"in.txt": 3}'])
+def test_damaged_digests_are_forgotten(toy: Job, content: str) -> None:
+    write_text(Path(".regen/digests.json"), content)
+    assert run(toy, Digests()) == "ran"
+    assert reason(toy) == ""
+
+
+def test_a_file_where_a_folder_belongs_is_one_line(toy: Job) -> None:
+    write_text(Path("made/toy"), "a file")
+    with pytest.raises(InputError, match="made/toy: a folder belongs there; move the file away"):
+        run(toy, Digests())
+
+
+def test_a_folder_where_a_file_belongs_is_kept_aside(toy: Job) -> None:
+    run(toy, Digests())
+    Path("made/toy/copy.txt").unlink()
+    write_text(Path("made/toy/copy.txt/inside.txt"), "mine")
+    assert run(toy, Digests()) == "ran"
+    assert Path("made/toy/copy.txt").read_text() == "hello!"
+    kept = [p for p in Path(".regen/edited").rglob("*") if p.is_file()]
+    assert [p.read_text() for p in kept] == ["mine"]
+
+
+def test_two_processes_do_not_make_a_folder_at_once(toy: Job) -> None:
+    """The second waits for the first, finds what it made, and keeps it."""
+    Path("toy_stage.py").write_text(
+        "import os, time\n"
+        "def copy(*, source, suffix, out):\n"
+        "    with open('calls.txt', 'a') as calls:\n"
+        "        calls.write('call ')\n"
+        "    time.sleep(1)\n"
+        "    (out / 'copy.txt').write_text(source.read_text() + suffix)\n"
+        "    (out / 'timing.json').write_text('1')\n"
+    )
+    both = [multiprocessing.Process(target=run, args=(toy, Digests())) for _ in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join()
+    assert [process.exitcode for process in both] == [0, 0]
+    assert Path("calls.txt").read_text() == "call "
 
 
 class TestCodeHash:

@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from regen.benchmarks.registry import get_benchmark, list_benchmarks
+from regen.chain import STAGES
 from regen.errors import InputError, nearest
 from regen.schema import Config
 from regen.schema.common import known
@@ -27,7 +28,8 @@ def read(files: Iterable[Path], changes: Iterable[str] = ()) -> dict[str, Any]:
         try:
             content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
         except OSError as error:
-            raise InputError(f"{file}: cannot be read ({error.strerror})") from None
+            where = "" if file.is_absolute() else "; run this in the project's root folder"
+            raise InputError(f"{file}: cannot be read ({error.strerror}){where}") from None
         except yaml.YAMLError as error:
             reason = " ".join(str(error).split())
             raise InputError(f"{file}: is not YAML: {reason}") from None
@@ -41,7 +43,10 @@ def read(files: Iterable[Path], changes: Iterable[str] = ()) -> dict[str, Any]:
                 f"--set {change}: write it as key=value, for example --set scale=smoke"
             )
         *parents, last = key.split(".")
-        overlay: dict[str, Any] = {last: yaml.safe_load(value)}
+        try:
+            overlay: dict[str, Any] = {last: yaml.safe_load(value)}
+        except yaml.YAMLError:
+            raise InputError(f"--set {change}: the value is not YAML; quote or close it") from None
         for part in reversed(parents):
             overlay = {part: overlay}
         merge(merged, overlay)
@@ -63,6 +68,8 @@ def check(merged: Mapping[str, Any]) -> Config:
         config = Config.model_validate(without_nulls(merged))
         for name, study in config.studies.items():
             check_benchmark(name, study)
+        for stage in config.resources:
+            known(stage, ("default", *STAGES), f"resources.{stage}", "stage")
     except ValidationError as error:
         problems = error.errors()
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""

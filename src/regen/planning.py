@@ -6,6 +6,7 @@ every content id carries one fixed old mtime: only an upstream job that really r
 makes downstream look. (Snakemake never checksums a directory, so only the folder's time counts.)
 """
 
+import fcntl
 import hashlib
 import json
 import os
@@ -112,6 +113,18 @@ class Plan:
         settings = self._workflow.dag_settings
         asked = settings.forceall or settings.forcerun or settings.forcetargets
         return "--force" if asked and self._workflow.is_main_process else ""
+
+    def start(self) -> None:
+        """Refuse to run beside another run in this folder.
+
+        Snakemake's own lock is a file, which stays when Snakemake is killed and then keeps the next
+        run out until somebody unlocks it; this one is the kernel's and ends with its process.
+        """
+        self._lock = (PRIVATE / "lock").open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise WorkflowError("another snakemake runs in this folder; wait for it") from None
 
     def finish(self) -> None:
         """After a run: keep the digests for the next reading, and tell DVC what is fresh."""

@@ -9,12 +9,14 @@ Staleness is decided here, from content; Snakemake only schedules. Every stage f
 The manifest goes first and comes last: a folder without one was never finished.
 """
 
+import fcntl
 import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -107,17 +109,14 @@ class Digests:
     def __init__(self, file: Path = PRIVATE / "digests.json") -> None:
         self._file = file
         self._changed = False
-        try:
-            self._known: dict[str, Any] = json.loads(file.read_text())
-        except (OSError, ValueError):
-            self._known = {}
+        self._known: dict[str, Any] = _read_object(file) or {}
 
     def of(self, path: str | Path) -> str:
         """The digest of a file as it is now. Raises OSError if it cannot be read."""
         stat = os.stat(path)
         key = [stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
         known = self._known.get(str(path))
-        if known and known[0] == key:
+        if isinstance(known, list) and len(known) == 2 and known[0] == key:
             return str(known[1])
         digest = sha256(Path(path))
         # A file written a moment ago may be written again within the clock's resolution without a
@@ -165,15 +164,20 @@ def why_stale(job: Job, digests: Digests, *, need_files: bool = False) -> Stale 
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
     except FileNotFoundError:
-        return Stale("never finished" if folder.exists() else "never made", missing=True)
+        state = "never finished" if folder.exists() else "never made"
+        return Stale(state, missing=True, edited=by_hand(job, digests))
+    except NotADirectoryError:
+        raise InputError(f"{folder}: a folder belongs there; move the file away") from None
     except ValueError:
-        return Stale(f"{MANIFEST} is damaged")
+        manifest = None
+    if not isinstance(manifest, dict):
+        return Stale(f"{MANIFEST} is damaged", edited=by_hand(job, digests))
     try:
         if digests.of(folder / CONTENT_ID) != manifest.get("outputs"):
-            return Stale(f"{CONTENT_ID} was edited")
+            return Stale(f"{CONTENT_ID} was edited", edited=by_hand(job, digests))
         listed = listed_outputs(folder)
     except (OSError, ValueError):
-        return Stale(f"{CONTENT_ID} is missing or damaged")
+        return Stale(f"{CONTENT_ID} is missing or damaged", edited=by_hand(job, digests))
     known = {**listed, **measured_outputs(folder)}
     edited = tuple(n for n, d in known.items() if _differs(folder / n, d, digests))
     if edited:
@@ -206,10 +210,46 @@ def listed_outputs(folder: Path) -> dict[str, str]:
 
 def measured_outputs(folder: Path) -> dict[str, str]:
     """{file: sha256} of what was measured, as run.json has it; empty without one."""
+    record = _read_object(folder / RUN)
+    measured = record.get("measured", {}) if record else {}
+    return measured if isinstance(measured, dict) else {}
+
+
+def by_hand(job: Job, digests: Digests) -> tuple[str, ...]:
+    """Files of a folder that its last seal does not vouch for: changed since, or put there.
+
+    Without a content id there are none: that is how an interrupted stage leaves its folder. Where
+    the content id is not the one that was sealed, nothing is vouched for.
+    """
+    folder = Path(job.out)
+    names = found_outputs(folder)
+    manifest = _read_object(folder / MANIFEST)
     try:
-        return dict(json.loads((folder / RUN).read_text()).get("measured", {}))
+        listed = listed_outputs(folder)
+    except FileNotFoundError:
+        return tuple(names) if manifest else ()
     except (OSError, ValueError):
-        return {}
+        return (*names, CONTENT_ID)
+    if manifest and digests.of(folder / CONTENT_ID) != manifest.get("outputs"):
+        return (*names, CONTENT_ID)
+    measured = measured_outputs(folder)
+    unknown = set(job.measured) - set(measured)  # run.json is not here to tell
+    known = {**listed, **measured}
+    return tuple(
+        name
+        for name in names
+        if name not in unknown
+        and (name not in known or _differs(folder / name, known[name], digests))
+    )
+
+
+def _read_object(file: Path) -> dict[str, Any] | None:
+    """A JSON object; None if the file is missing, damaged or something else."""
+    try:
+        content = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def check_inputs(job: Job, digests: Digests) -> None:
@@ -245,6 +285,11 @@ def check_inputs(job: Job, digests: Digests) -> None:
 
 def run(job: Job, digests: Digests, *, force: bool = False) -> str:
     """Make a folder, or find that what is there is what would be made. Returns "ran" or "kept"."""
+    with alone(job.out):
+        return _run(job, digests, force)
+
+
+def _run(job: Job, digests: Digests, force: bool) -> str:
     folder = Path(job.out)
     stale = why_stale(job, digests, need_files=True)
     if stale is None and not force:
@@ -252,8 +297,7 @@ def run(job: Job, digests: Digests, *, force: bool = False) -> str:
             os.utime(file)  # Snakemake wants outputs that are not older than their inputs
         return "kept"
     check_inputs(job, digests)
-    if stale is not None:
-        keep_aside(folder, stale.edited)
+    keep_aside(folder, by_hand(job, digests))
     before = wanted(job, digests)
     remove_outputs(job)
     folder.mkdir(parents=True, exist_ok=True)
@@ -266,6 +310,23 @@ def run(job: Job, digests: Digests, *, force: bool = False) -> str:
         raise InputError(f"{job.out}: an input changed while the stage ran; run it again")
     seal(job, before, {"started": started, "seconds": seconds}, digests)
     return "ran"
+
+
+@contextmanager
+def alone(out: str) -> Iterator[None]:
+    """Wait until no other process makes this folder: one may live on whose Snakemake was killed.
+
+    The lock is the kernel's, so that it never outlives its process.
+    """
+    path = PRIVATE / "locks" / f"{out.replace('/', '--')}.lock"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{out}: another process makes it; waiting for that", file=sys.stderr)
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def call(job: Job) -> None:
@@ -308,22 +369,25 @@ def remove_outputs(job: Job) -> None:
     folder = Path(job.out)
     (folder / MANIFEST).unlink(missing_ok=True)
     if folder.exists():
+        for name in job.outputs:
+            if (folder / name).is_dir():
+                shutil.rmtree(folder / name)
         for name in (*found_outputs(folder), CONTENT_ID, RUN):
             (folder / name).unlink(missing_ok=True)
 
 
 def keep_aside(folder: Path, edited: tuple[str, ...]) -> None:
-    """Copy files that were edited by hand to where nothing overwrites them, and say so."""
+    """Copy files that were edited or added by hand to where nothing overwrites them; say so."""
     for name in edited:
         stamp = time.strftime("%Y%m%d-%H%M%S")
         copy = PRIVATE / "edited" / folder / f"{name}.{stamp}"
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(folder / name, copy)
-        print(f"{folder / name} was edited by hand; your copy: {copy}", file=sys.stderr)
+        print(f"{folder / name} is not as it was made; your copy: {copy}", file=sys.stderr)
 
 
 def _differs(path: Path, digest: str, digests: Digests) -> bool:
-    return path.exists() and digests.of(path) != digest
+    return path.exists() and (path.is_dir() or digests.of(path) != digest)
 
 
 def _difference(part: str, old: Any, new: Any) -> str:

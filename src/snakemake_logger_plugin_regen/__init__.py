@@ -5,6 +5,7 @@ fails shows the end of its log, in which the one clear line stands.
 """
 
 import json
+import re
 import time
 from collections import Counter, defaultdict
 from logging import ERROR, LogRecord
@@ -140,6 +141,9 @@ class LogHandler(LogHandlerBase):
         if getattr(record, "exception", None) == "RuleException" or "At least one job" in message:
             return
         inner = message.rpartition("WorkflowError:\n")[2].partition("\nWildcards:")[0]
+        # Where in the Snakefile it was raised tells a user nothing.
+        inner = re.sub(r'^ *WorkflowError in file ".*", line \d+:\n', "", inner)
+        inner = inner.partition('\n  File "')[0]
         line = " ".join(inner.split())
         if line:
             self.console.print(f"[red]error:[/red] {escape(line)}", highlight=False, soft_wrap=True)

@@ -82,7 +82,8 @@ def test_an_item_knows_its_clip_and_what_else_can_be_asked(tmp_path: Path) -> No
     [
         ({"label": "MUSIC"}, "item 'i': label 'MUSIC' is not SPEECH or NONSPEECH"),
         ({"audio": "b.wav"}, "the clip of item 'i' is missing"),
-        ({"seconds": "long"}, "item 'i': missing or bad field"),
+        ({"audio": "../../etc/passwd"}, "item 'i': its clip ../../etc/passwd lies outside"),
+        ({"seconds": "long"}, "item 'i': has a bad field"),
     ],
 )
 def test_a_bad_row_is_one_line(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
@@ -93,7 +94,7 @@ def test_a_bad_row_is_one_line(tmp_path: Path, changes: dict[str, Any], words: s
 def test_a_row_without_a_label_is_one_line(tmp_path: Path) -> None:
     bad = row(tmp_path)
     del bad["label"]
-    with pytest.raises(InputError, match=r"item 'i': missing or bad field 'label'"):
+    with pytest.raises(InputError, match=r"item 'i': lacks 'label'"):
         TASK.read(bad, tmp_path)
 
 

@@ -138,7 +138,7 @@ class BaseBenchmark(ABC):
         if num_samples is not None and len(rows) < num_samples:
             raise InputError(
                 f"{path}: {num_samples} items are asked for, the file holds {len(rows)}; "
-                f"lower data.{split} in the configuration or rebuild the data set"
+                f"lower the study's items.{split} or rebuild the data set"
             )
         items = [self.read(row, folder) for row in rows[:num_samples]]
         seen: set[str] = set()

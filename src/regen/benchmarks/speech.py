@@ -106,10 +106,15 @@ class Speech(BaseBenchmark):
             kind = str(row["kind"])
         except (KeyError, TypeError, ValueError) as error:
             where = f"{folder}: item {row.get('item', '(unnamed)')!r}"
-            raise InputError(f"{where}: missing or bad field {error}; rebuild the data") from None
+            reason = (
+                f"lacks {error}" if isinstance(error, KeyError) else f"has a bad field ({error})"
+            )
+            raise InputError(f"{where}: {reason}; rebuild the data") from None
         if label not in LETTERS:
             raise InputError(f"{folder}: item {name!r}: label {label!r} is not SPEECH or NONSPEECH")
         path = (folder / audio).resolve()
+        if not path.is_relative_to(folder.resolve()):
+            raise InputError(f"{folder}: item {name!r}: its clip {audio} lies outside the data set")
         if not path.is_file():
             raise InputError(f"{path}: the clip of item {name!r} is missing; rebuild the data")
         quiet = ratio == "clean" or ratio >= 5

@@ -8,8 +8,24 @@ from regen.schema.common import Name, Positive, Section, Seed, known
 from regen.schema.foundation import Model, SpeechData, TinyAudioModel
 from regen.schema.study import Study
 
-# Targets of the workflow, and folders beside those of the studies.
+# Rules and targets of the workflow, and folders beside those of the studies.
 RESERVED = {
+    "agree",
+    "agreements",
+    "analyze",
+    "build-data",
+    "build-model",
+    "compile-paper",
+    "fetch-model",
+    "fetch-sources",
+    "plot",
+    "predict",
+    "score",
+    "select",
+    "simulate",
+    "tabulate",
+    "tabulate-appendix",
+    "train",
     "across",
     "all",
     "appendix",
@@ -34,17 +50,24 @@ class Simulation(Section):
     Every combination of the lists is a cell. The small scale's 10,000 replications take an hour.
     """
 
-    items: list[Positive] = [30, 100, 500]
+    items: Annotated[list[Annotated[int, Field(strict=True, ge=10)]], Field(min_length=1)] = [
+        30,
+        100,
+        500,
+    ]
     """numbers of items"""
-    seeds: list[Positive] = [1, 3, 5, 10]
+    seeds: Annotated[list[Positive], Field(min_length=1)] = [1, 3, 5, 10]
     """numbers of seeds a side"""
-    seed_sd: list[Annotated[float, Field(ge=0, lt=0.5)]] = [0.0, 0.05]
+    seed_sd: Annotated[list[Annotated[float, Field(ge=0, lt=0.5)]], Field(min_length=1)] = [
+        0.0,
+        0.05,
+    ]
     """standard deviations of the accuracy over seeds"""
-    groups: list[bool] = [False, True]
+    groups: Annotated[list[bool], Field(min_length=1)] = [False, True]
     """items by themselves, or in groups of 1 to 9"""
     accuracy: Annotated[float, Field(gt=0, lt=1)] = 0.85
     """of both methods"""
-    replications: Positive = 2000
+    replications: Annotated[int, Field(strict=True, ge=10)] = 2000
     """simulated comparisons of a cell"""
     interval_replications: Positive = 200
     """simulated intervals of a cell, where one takes longer"""
@@ -91,6 +114,8 @@ class Config(Section):
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Config":
+        if self.scale == "scratch":
+            raise ValueError("scale: results/scratch/ holds quick tries; use another name")
         for name, study in self.studies.items():
             if name in RESERVED:
                 raise ValueError(f"studies.{name}: the name of a target or folder; use another")

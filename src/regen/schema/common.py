@@ -15,7 +15,9 @@ Positive = Annotated[int, Field(strict=True, gt=0)]
 class Section(BaseModel):
     """A part of the configuration: unknown keys are refused, values never change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
 
 def known(name: str, names: Iterable[str], where: str, kind: str) -> None:

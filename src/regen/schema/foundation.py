@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from regen.schema.common import Name, Positive, Section, Seed
 
@@ -23,7 +23,9 @@ class SpeechData(Section):
 
     builder: Literal["speech"]
     """the data stage that makes it: src/regen/data/speech.py"""
-    sources: list[str] = ["espeakng-loader", "captcha", "foxdot", "arcade"]
+    sources: Annotated[
+        list[Literal["espeakng-loader", "captcha", "foxdot", "arcade"]], Field(min_length=4)
+    ] = ["espeakng-loader", "captcha", "foxdot", "arcade"]
     """packages of data/sources.txt that it is derived from"""
     seed: Seed = 7
     """of every random choice in the clips"""
@@ -50,6 +52,14 @@ class TinyAudioArchitecture(Section):
     """attention heads in either"""
     vocabulary: Annotated[int, Field(strict=True, ge=280)] = 512
     """tokens, bytes and special ones included"""
+
+    @model_validator(mode="after")
+    def _heads_divide(self) -> "TinyAudioArchitecture":
+        if self.audio_width % self.heads or self.text_width % (2 * self.heads):
+            raise ValueError(
+                f"{self.heads} heads must divide audio_width, and text_width into even parts"
+            )
+        return self
 
 
 class TinyAudioPretraining(Section):

@@ -76,7 +76,7 @@ def audit_file(path: Path) -> list[Finding]:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     except yaml.YAMLError as error:
         raise InputError(f"{path}: is not YAML ({' '.join(str(error).split())})") from None
-    if not isinstance(cases, list):
+    if not isinstance(cases, list) or not cases:
         raise InputError(f"{path}: must be a list of cases")
     return [finding for case in cases for finding in audit_case(case, str(path))]
 
