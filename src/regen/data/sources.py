@@ -63,6 +63,8 @@ def sources(*, requirements: Path, packages: list[str], out: Path) -> None:
         wanted.write_text("".join(pinned[p] + "\n" for p in packages), encoding="utf-8")
         command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes"]
         command += ["--prefer-binary", "--no-build-isolation", "--disable-pip-version-check"]
+        # An older pip, such as Debian 12's, would else run an sdist's setup.py.
+        command += ["--use-pep517"]
         command += ["--no-input", "--progress-bar", "off"]
         done = subprocess.run(
             [*command, "-r", str(wanted), "-d", str(out / "archives")],
@@ -126,6 +128,6 @@ def _explain(output: str, packages: list[str], requirements: Path) -> str:
             f"no network: pip cannot reach its index to fetch {named}; connect, or name a "
             "folder that holds the files: PIP_FIND_LINKS=<folder> PIP_NO_INDEX=1"
         )
-    errors = re.findall(r"^ERROR: (.*)", output, re.MULTILINE)
+    errors = re.findall(r"^ *(?:ERROR|error|\w*Error): (.*)", output, re.MULTILINE)
     reason = (errors or output.strip().splitlines() or ["no reason given"])[-1]
     return f"pip cannot fetch {named}: {reason}"
