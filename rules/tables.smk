@@ -8,6 +8,8 @@ rule tabulate:
         selections=plan.need("tables", "selections"),
         agreements=plan.need("tables", "agreements"),
         checkpoints=plan.need("tables", "checkpoints"),
+        calibrations=plan.need("tables", "calibrations"),
+        thresholds=plan.need("tables", "thresholds"),
     output:
         csv=report(
             update(

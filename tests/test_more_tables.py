@@ -52,7 +52,7 @@ def made(tmp_path: Path) -> Path:
     labels = {"model": "M", "method": "L", "prompt": "P", "trivial": False}
     (tmp_path / "tables").mkdir()
     tables(
-        statistics=statistics, selections=[rank], agreements=[text], checkpoints=checkpoints,
+        statistics=statistics, calibrations=[], thresholds=[], selections=[rank], agreements=[text], checkpoints=checkpoints,
         study="toy", variants={name: {**labels, "spoken": name.upper()} for name in names},
         metrics={"accuracy": asdict(Metric("accuracy"))}, comparisons=[], reference="base",
         agreement=[("base", "base-text")], out=tmp_path / "tables",

@@ -96,6 +96,9 @@ def check_benchmark(name: str, study: Study) -> None:
     for choice, selection in study.selections.items():
         place = f"{where}.selections.{choice}.metric"
         known(selection.metric, benchmark.metrics, place, "metric")
+    if study.thresholds is not None:
+        metric = study.thresholds.metric
+        known(metric, benchmark.metrics, f"{where}.thresholds.metric", "metric")
     for comparison in study.comparisons:
         place = f"{where}.comparisons.{comparison.family}.metric"
         known(comparison.metric, benchmark.metrics, place, "metric")

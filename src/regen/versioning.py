@@ -34,6 +34,8 @@ STUDY_KEYS = {
     "scoring": ["benchmark", "dataset", "items", "seeds", "variants", "selections"],
     "agreement": ["seeds", "variants", "agreement"],
     "selection": ["seeds", "trainings", "selections"],
+    "calibration": ["benchmark", "dataset", "seeds", "variants", "calibration"],
+    "thresholds": ["dataset", "seeds", "variants", "thresholds"],
     "statistics": ["seeds", "variants", "comparisons", "facets"],
     "tables": ["variants", "labels", "comparisons", "reference"],
     "figures": ["variants", "labels", "figures"],

@@ -29,6 +29,8 @@ STAGE_OF_RULE = {
     "fetch_model": "models",
     "agree": "agreement",
     "select": "selection",
+    "calibrate": "calibration",
+    "find_thresholds": "thresholds",
     "analyze": "statistics",
     "tabulate": "tables",
     "plot": "figures",

@@ -28,6 +28,8 @@ STAGES = (
     "agreement",
     "scoring",
     "selection",
+    "calibration",
+    "thresholds",
     "statistics",
     "tables",
     "figures",
@@ -112,6 +114,11 @@ def study_jobs(home: Home) -> Iterator[Job]:
     for selection, choice in of.selections.items():
         if choice.among:
             yield from study.choice_jobs(home, selection)
+    if of.calibration is not None:
+        for variant in of.calibration.variants:
+            yield from study.calibration_jobs(home, variant, of.calibration.temperatures)
+    if of.thresholds is not None:
+        yield study.thresholds_job(home, of.thresholds)
     yield results.statistics_job(home, tuple(scores))
     yield results.tables_job(home)
     for figure in of.figures:

@@ -18,6 +18,9 @@ TABLES = (
     "cost",
     "agreement",
     "speed",
+    "calibration",
+    "confidence",
+    "thresholds",
 )
 """The tables of a study; one that has no rows in a study is left out of its text."""
 
@@ -52,6 +55,14 @@ def tables_job(home: Home) -> Job:
             ),
             "agreements": tuple(
                 Input(None, f"{home.folder}/agreement/{name}") for _, name in home.study.agreement
+            ),
+            "calibrations": tuple(
+                Input("calibration.json", f"{home.folder}/calibration/{variant}")
+                for variant in (home.study.calibration.variants if home.study.calibration else ())
+            ),
+            "thresholds": tuple(
+                Input("thresholds.json", f"{home.folder}/thresholds")
+                for _ in ([home.study.thresholds] if home.study.thresholds else ())
             ),
             "checkpoints": tuple(
                 Input(None, f"{home.folder}/checkpoints/{training}/seed-{seed}")

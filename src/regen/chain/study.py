@@ -7,7 +7,7 @@ from typing import Any
 from regen.benchmarks.registry import get_benchmark
 from regen.metrics import Metric
 from regen.provenance import Input, Job
-from regen.schema.study import Study, Training, Variant
+from regen.schema.study import Study, Thresholds, Training, Variant
 
 
 @dataclass(frozen=True)
@@ -163,6 +163,55 @@ def agreement_job(home: Home, options: str, generated: str) -> Job:
         inputs={"options": folders(options), "generated": folders(generated)},
         outputs=("agreement.json", "items.jsonl"),
         measured=("timing.json",),
+    )
+
+
+def calibration_jobs(home: Home, variant: str, temperatures: list[float]) -> Iterator[Job]:
+    """A variant's answers on dev, and what they say of its probabilities on test."""
+    row = home.study.variants[variant]
+    runs = runs_of(home.study, row)
+    for run in runs:
+        yield prediction_job(home, variant, row, run, "dev")
+    predictions = f"{home.folder}/predictions/{variant}"
+    yield Job(
+        stage="calibration",
+        out=f"{home.folder}/calibration/{variant}",
+        function="regen.calibration:calibrate",
+        wildcards={"study": home.name, "variant": variant},
+        inputs={
+            split: tuple(Input("predictions.jsonl", f"{predictions}/{run}/{split}") for run in runs)
+            for split in ("dev", "test")
+        },
+        params={"benchmark": home.study.benchmark, "temperatures": temperatures},
+        outputs=("calibration.json",),
+        code=(benchmark_module(home.study.benchmark),),
+    )
+
+
+def thresholds_job(home: Home, wanted: Thresholds) -> Job:
+    scores = f"{home.folder}/scores"
+    return Job(
+        stage="thresholds",
+        out=f"{home.folder}/thresholds",
+        function="regen.thresholds:thresholds",
+        wildcards={"study": home.name},
+        inputs={
+            "scores": tuple(
+                Input("items.jsonl", f"{scores}/{variant}/{run}/test")
+                for variant in wanted.variants
+                for run in runs_of(home.study, home.study.variants[variant])
+            ),
+            "data": Input(None, f"data/{home.study.dataset}"),
+        },
+        params={
+            "split": "test",
+            "axes": [{"name": name, "log": how == "log"} for name, how in wanted.axes.items()],
+            "metric": wanted.metric,
+            "guess": wanted.guess,
+            "level": wanted.level,
+            "seed": wanted.seed,
+        },
+        outputs=("thresholds.json",),
     )
 
 

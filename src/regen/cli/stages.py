@@ -222,6 +222,16 @@ def agreement(study: StudyName, variant: VariantName) -> None:
     """Compare a variant's text with what its logits say, and the times of both."""
 
 
+@stage("calibration")
+def calibrate(study: StudyName, variant: VariantName) -> None:
+    """Fit a temperature on dev and say what it does to the probabilities on test."""
+
+
+@stage("thresholds")
+def thresholds(study: StudyName) -> None:
+    """Find the stimuli from which on an answer is mostly right."""
+
+
 @stage("scoring", without=())
 def score(
     study: StudyName, variant: VariantName, run: RunName = "base", split: SplitName = "test"

@@ -14,6 +14,8 @@ RESERVED = {
     "agreements",
     "analyze",
     "build-data",
+    "calibrate",
+    "find-thresholds",
     "build-model",
     "compile-paper",
     "fetch-model",

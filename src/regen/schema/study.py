@@ -152,6 +152,38 @@ class Comparison(Section):
     """[method, reference] each"""
 
 
+class Calibration(Section):
+    """Are the probabilities what they say? A temperature fitted on dev, reported on test."""
+
+    variants: Annotated[list[Name], Field(min_length=1)]
+    """that answer from logits"""
+    temperatures: list[Annotated[float, Field(gt=0)]] = [0.8, 1.0, 1.2, 1.5, 2.0]
+    """of a sweep on dev beside the fitted one"""
+
+
+class Thresholds(Section):
+    """From which stimulus on is an answer mostly right? A psychometric function by variant."""
+
+    variants: Annotated[list[Name], Field(min_length=1)]
+    """whose scores are fitted"""
+    axes: Annotated[dict[str, Literal["linear", "log"]], Field(min_length=1)]
+    """fields of the data's rows that hold the stimulus, and the scale on which it acts"""
+    metric: str = "accuracy"
+    """0 or 1 an item"""
+    guess: Annotated[float, Field(ge=0, lt=1)] = 0.5
+    """chance of being right without hearing anything"""
+    level: Annotated[float, Field(gt=0, lt=1)] = 0.75
+    """accuracy that is asked for"""
+    seed: Seed = 0
+    """of the bootstrap"""
+
+    @model_validator(mode="after")
+    def _above_guessing(self) -> "Thresholds":
+        if self.level <= self.guess:
+            raise ValueError(f"level: {self.level} is not above guessing ({self.guess})")
+        return self
+
+
 class Figure(Section):
     """A metric by a facet of the items, a line a variant, with intervals."""
 
@@ -198,6 +230,10 @@ class Study(Section):
     """[variant from logits, the same with mode generate] each: do they say the same, how fast?"""
     comparisons: list[Comparison]
     """declared before the results are seen"""
+    calibration: Calibration | None = None
+    """of probabilities, on dev and test"""
+    thresholds: Thresholds | None = None
+    """of stimuli"""
     facets: list[str]
     """facets by which results are broken down"""
     figures: list[Figure]
@@ -236,6 +272,16 @@ class Study(Section):
             for pair in comparison.pairs:
                 for name in pair:
                     known(name, rows, f"comparisons.{comparison.family}", "variant in the table")
+        logits = [
+            key
+            for key, row in self.variants.items()
+            if row.trivial is None and row.decoding.mode == "options"
+        ]
+        for asked in self.calibration.variants if self.calibration else ():
+            known(asked, logits, "calibration.variants", "variant that answers from logits")
+        scored = [key for key, row in self.variants.items() if row.table]
+        for asked in self.thresholds.variants if self.thresholds else ():
+            known(asked, scored, "thresholds.variants", "variant")
         for figure in self.figures:
             known(figure.facet, self.facets, f"figures.{figure.name}.facet", "facet")
             for name in figure.variants:

@@ -8,6 +8,7 @@ from regen.metrics import Metric
 from regen.tables.adapters import adapters_table, cost_table
 from regen.tables.choices import grid_table
 from regen.tables.paths import agreement_table, speed_table
+from regen.tables.probabilities import calibration_table, confidence_table, thresholds_table
 from regen.tables.read import Found, Statistics, cell
 from regen.tables.table import EMPTY, Cell, Column, Row, Table, write_table
 
@@ -21,6 +22,8 @@ def tables(
     selections: list[Path],
     agreements: list[Path],
     checkpoints: list[Path],
+    calibrations: list[Path],
+    thresholds: list[Path],
     study: str,
     variants: dict[str, dict[str, Any]],
     metrics: dict[str, dict[str, Any]],
@@ -29,10 +32,11 @@ def tables(
     agreement: list[tuple[str, str]],
     out: Path,
 ) -> None:
-    """Write comparison (the study's main table), tests, per-seed, grid, adapters, agreement, and
-    the measured ones: cost, speed.
+    """Write comparison (the study's main table), tests, per-seed, grid, adapters, agreement,
+    calibration, confidence, thresholds, and the measured ones: cost, speed.
 
-    selections: selection.json files; agreements: folders; checkpoints: folders, <recipe>/<seed>
+    selections: selection.json files; agreements: folders; checkpoints: folders, <recipe>/<seed>;
+    calibrations: calibration.json files; thresholds: thresholds.json, if there is one
 
     variants: {name: {model, method, prompt, spoken, trivial}}, in the order of the rows
     metrics: {name: fields of `Metric`}, the study's own first
@@ -56,6 +60,9 @@ def tables(
     asked = {generated: spoken[options] for options, generated in agreement}
     write_table(agreement_table(agreements, study, asked), out)
     write_table(speed_table(agreements, study, asked), out)
+    write_table(calibration_table(calibrations, study, spoken), out)
+    write_table(confidence_table(calibrations, study, spoken), out)
+    write_table(thresholds_table(thresholds, study, spoken), out)
 
 
 def comparison_table(
