@@ -5,6 +5,8 @@ rule plot:
     input:
         check=plan.check("figures"),
         statistics=plan.need("figures", "statistics"),
+        calibrations=plan.need("figures", "calibrations"),
+        selection=plan.need("figures", "selection"),
     output:
         data=update("results/{scale}/{study}/figures/{figure}/{figure}.json"),
         pdf=update("results/{scale}/{study}/figures/{figure}/{figure}.pdf"),

@@ -8,8 +8,9 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from regen.errors import InputError
-from regen.figures import Point, figures, legend, points
-from regen.figures import draw as draw_figure
+from regen.figures import grid, reliability
+from regen.figures.facets import Point, facets, legend, points
+from regen.figures.facets import draw as draw_figure
 from regen.files import read_json, write_json
 from regen.metrics import Metric
 from regen.tables.read import follow
@@ -28,11 +29,11 @@ def row(level: Any, mean: Any) -> dict[str, Any]:
 @pytest.fixture
 def statistics(tmp_path: Path) -> Path:
     levels = [5, -5, "clean", 0]
-    facets = {
+    found = {
         "base": {"snr_db": [row(level, 0.5) for level in levels]},
         "lora": {"snr_db": [row(0, 0.7), row(5, {"absent": "no item"}), row("clean", 0.8)]},
     }
-    write_json(tmp_path / "statistics" / "facets.json", facets)
+    write_json(tmp_path / "statistics" / "facets.json", found)
     return tmp_path / "statistics"
 
 
@@ -42,11 +43,11 @@ def draw(statistics: Path, out: Path, **changes: Any) -> Path:
         "label": "SNR (dB)", "caption": "C",
     }  # fmt: skip
     out.mkdir()
-    figures(
+    facets(
         statistics=statistics,
         variants=LABELS,
         metrics=METRICS,
-        figures=[figure | changes],
+        figure=figure | changes,
         out=out,
     )
     return out
@@ -59,8 +60,8 @@ def test_bytes_are_the_same_in_any_folder(statistics: Path, tmp_path: Path) -> N
 
 
 def test_levels_are_in_order_words_last(statistics: Path) -> None:
-    facets = read_json(statistics / "facets.json")
-    line = points(facets, "base", "snr_db", "accuracy")
+    found = read_json(statistics / "facets.json")
+    line = points(found, "base", "snr_db", "accuracy")
     assert [p.level for p in line] == [-5, 0, 5, "clean"]
 
 
@@ -75,12 +76,12 @@ def test_what_was_not_computed_is_named_and_breaks_the_line(
 
 
 def test_every_plotted_number_stands_at_its_pointer(statistics: Path, tmp_path: Path) -> None:
-    facets = read_json(statistics / "facets.json")
+    found = read_json(statistics / "facets.json")
     lines = read_json(draw(statistics, tmp_path / "a") / "f.json")["lines"]
     assert {name: len(line) for name, line in lines.items()} == {"base": 4, "lora": 3}
     for line in lines.values():
         for point in line:
-            source = follow(facets, point["pointer"])
+            source = follow(found, point["pointer"])
             for key in {"level", "mean", "low", "high"} & set(point):
                 assert source[key] == point[key]
 
@@ -137,3 +138,67 @@ def test_an_unknown_name_is_one_line(
 def test_the_legend_says_what_differs() -> None:
     assert legend(LABELS) == {"base": "no fine-tuning", "lora": "LoRA"}
     assert legend({"lora": LABELS["lora"]}) == {"lora": "lora"}
+
+
+POINTS = [
+    {"name": f"r{r}-a{a}", "r": r, "alpha": a, "value": 0.7 + r / 100 + a / 1000}
+    for r in (8, 16) for a in (16, 32, 64)
+]  # fmt: skip
+
+
+def test_a_grid_shows_every_cell_where_it_belongs(tmp_path: Path) -> None:
+    chosen = {"points": POINTS, "winner": POINTS[4], "metric": "accuracy"}
+    figure = grid.draw(chosen, Metric("accuracy"))
+    axes = figure.axes[0]
+    shown = {
+        (round(text.get_position()[0]), round(text.get_position()[1])): text.get_text()
+        for text in axes.texts
+    }
+    assert shown[(0, 0)] == "79.6" and shown[(2, 1)] == "92.4"
+    assert len(shown) == 6
+    (frame,) = axes.patches  # scale 32 is the second column, rank 16 the second row
+    assert (frame.get_x(), frame.get_y()) == (0.5, 0.5)
+    write_json(tmp_path / "selection.json", chosen)
+    wanted = {"name": "g", "caption": "C"}
+    grid.grid(selection=tmp_path / "selection.json", metrics=METRICS, figure=wanted, out=tmp_path)
+    for cell in read_json(tmp_path / "g.json")["cells"]:
+        assert follow(chosen, cell["pointer"]) == cell["value"]
+
+
+def test_candidates_that_differ_otherwise_are_no_grid(tmp_path: Path) -> None:
+    chosen = {"points": [POINTS[0], POINTS[0]], "winner": POINTS[0], "metric": "accuracy"}
+    write_json(tmp_path / "selection.json", chosen)
+    with pytest.raises(InputError, match="differ in more than rank and scale"):
+        grid.grid(
+            selection=tmp_path / "selection.json", metrics=METRICS,
+            figure={"name": "g", "caption": "C"}, out=tmp_path,
+        )  # fmt: skip
+
+
+def test_reliability_has_a_panel_a_variant(tmp_path: Path) -> None:
+    rows = [
+        {"confidence": 0.6, "accuracy": 0.5, "n": 10},
+        {"confidence": 0.9, "accuracy": 0.7, "n": 9},
+    ]
+    after = [{**row, "confidence": row["confidence"] - 0.1} for row in rows]
+    content = {"reliability": {"before": rows, "after": after}}
+    files = []
+    for name in ("base", "lora"):
+        files.append(tmp_path / "calibration" / name / "calibration.json")
+        write_json(files[-1], content)
+    spoken = {name: {**labels, "spoken": name.upper()} for name, labels in LABELS.items()}
+    wanted = {"name": "r", "caption": "C"}
+    reliability.reliability(calibrations=files, variants=spoken, figure=wanted, out=tmp_path)
+    lines = read_json(tmp_path / "r.json")["lines"]
+    assert set(lines) == {"base/before", "base/after", "lora/before", "lora/after"}
+    for line in lines.values():
+        for point in line:
+            source = follow(read_json(tmp_path / point["file"]), point["pointer"])
+            assert source == {key: point[key] for key in ("confidence", "accuracy", "n")}
+    figure = reliability.draw({"base": content["reliability"]}, {"base": "BASE"})
+    (axes,) = figure.axes
+    diagonal, before, shifted = axes.lines
+    assert diagonal.get_ydata().tolist() == diagonal.get_xdata().tolist()
+    assert before.get_xdata().tolist() == pytest.approx([60, 90])
+    assert shifted.get_xdata().tolist() == pytest.approx([50, 80])
+    assert shifted.get_ydata().tolist() == pytest.approx([50, 70])

@@ -49,10 +49,24 @@ def made(tmp_path: Path) -> Path:
     })  # fmt: skip
     per_item = {"seconds_per_item_options": 0.004, "seconds_per_item_generated": 0.02}
     write_json(text / "timing.json", {**per_item, "ratio": 5.0})
+    calibration = tmp_path / "calibration" / "lora" / "calibration.json"
+    score = {"mean": 0.25, "sd": 0.01}
+    scores = {name: score for name in ("ece", "ece_null", "nll", "brier")}
+    bins = [{"low": 0.5, "high": 0.6, "n": 0, "accuracy": {"absent": "no items"}},
+            {"low": 0.6, "high": 1.0, "n": 40, "accuracy": 0.75}]  # fmt: skip
+    write_json(calibration, {
+        "mean": {"temperature": {"mean": 1.5, "sd": 0.25}, "before": scores, "after": scores},
+        "bins": {"before": bins, "after": bins},
+    })  # fmt: skip
+    crossing = {"threshold": -2.5, "low": {"absent": "beyond the stimuli"}, "high": 1.0,
+                "n_items": 90, "n_groups": 30, "level": 0.75}  # fmt: skip
+    write_json(tmp_path / "thresholds" / "thresholds.json", {"lora": {"snr_db": crossing}})
     labels = {"model": "M", "method": "L", "prompt": "P", "trivial": False}
     (tmp_path / "tables").mkdir()
     tables(
-        statistics=statistics, calibrations=[], thresholds=[], selections=[rank], agreements=[text], checkpoints=checkpoints,
+        statistics=statistics, calibrations=[calibration],
+        thresholds=[tmp_path / "thresholds" / "thresholds.json"], selections=[rank],
+        agreements=[text], checkpoints=checkpoints,
         study="toy", variants={name: {**labels, "spoken": name.upper()} for name in names},
         metrics={"accuracy": asdict(Metric("accuracy"))}, comparisons=[], reference="base",
         agreement=[("base", "base-text")], out=tmp_path / "tables",
@@ -66,7 +80,19 @@ def cells(made: Path, name: str) -> dict[str, dict[str, Any]]:
     return {row["name"]: dict(zip(columns, row["cells"], strict=True)) for row in content["rows"]}
 
 
-@pytest.mark.parametrize("name", ["grid", "adapters", "cost", "agreement", "speed"])
+EVERY = (
+    "grid",
+    "adapters",
+    "cost",
+    "agreement",
+    "speed",
+    "calibration",
+    "confidence",
+    "thresholds",
+)
+
+
+@pytest.mark.parametrize("name", EVERY)
 def test_every_value_stands_at_its_source(made: Path, name: str) -> None:
     found = 0
     for row in cells(made, name).values():
@@ -108,3 +134,16 @@ def test_an_adapter_with_more_targets_has_more_parameters(made: Path) -> None:
     rows = cells(made, "adapters")
     assert rows["mlp"]["percent"]["text"] == "2.00"
     assert rows["lora"]["trainable"]["values"] == [800]
+
+
+def test_probabilities_and_thresholds(made: Path) -> None:
+    row = cells(made, "calibration")["lora"]
+    assert row["temperature"]["text"] == "1.50 ± 0.25"
+    assert row["nll/after"]["text"] == "0.250"
+    confidence = cells(made, "confidence")["lora/before"]
+    assert confidence["0.5-0.6"]["text"] == "–"
+    assert confidence["0.6-1"]["text"] == "75.0 (40)"
+    row = cells(made, "thresholds")["lora/snr_db"]
+    assert row["threshold"]["text"] == "−2.50"
+    assert row["low"]["text"] == "n/a (beyond the stimuli)"
+    assert "75%" in read_json(made / "tables" / "thresholds.json")["caption"]

@@ -38,7 +38,7 @@ STUDY_KEYS = {
     "thresholds": ["dataset", "seeds", "variants", "thresholds"],
     "statistics": ["seeds", "variants", "comparisons", "facets"],
     "tables": ["variants", "labels", "comparisons", "reference"],
-    "figures": ["variants", "labels", "figures"],
+    "figures": ["variants", "labels", "figures", "calibration", "selections"],
 }
 """Keys of a study in config.yaml that reach the parameters of a stage's jobs."""
 

@@ -56,10 +56,7 @@ def tables_job(home: Home) -> Job:
             "agreements": tuple(
                 Input(None, f"{home.folder}/agreement/{name}") for _, name in home.study.agreement
             ),
-            "calibrations": tuple(
-                Input("calibration.json", f"{home.folder}/calibration/{variant}")
-                for variant in (home.study.calibration.variants if home.study.calibration else ())
-            ),
+            "calibrations": calibrations(home),
             "thresholds": tuple(
                 Input("thresholds.json", f"{home.folder}/thresholds")
                 for _ in ([home.study.thresholds] if home.study.thresholds else ())
@@ -83,19 +80,34 @@ def tables_job(home: Home) -> Job:
 
 
 def figure_job(home: Home, figure: Figure) -> Job:
+    drawn = {"variants": labels(home.study), "metrics": metrics(home.study)}
+    inputs: dict[str, Input | tuple[Input, ...]]
+    if figure.kind == "facet":
+        function = "regen.figures.facets:facets"
+        inputs = {"statistics": Input(None, f"{home.folder}/statistics")}
+    elif figure.kind == "grid":
+        function = "regen.figures.grid:grid"
+        folder = f"{home.folder}/selection/{figure.selection}"
+        inputs = {"selection": Input("selection.json", folder)}
+        del drawn["variants"]
+    else:
+        function = "regen.figures.reliability:reliability"
+        inputs = {"calibrations": calibrations(home)}
+        del drawn["metrics"]
     return Job(
         stage="figures",
         out=f"{home.folder}/figures/{figure.name}",
-        function="regen.figures:figures",
+        function=function,
         wildcards={"study": home.name, "figure": figure.name},
-        inputs={"statistics": Input(None, f"{home.folder}/statistics")},
-        params={
-            "variants": labels(home.study),
-            "metrics": metrics(home.study),
-            "figures": [figure.model_dump()],
-        },
+        inputs=inputs,
+        params={**drawn, "figure": figure.model_dump()},
         outputs=tuple(f"{figure.name}.{ending}" for ending in ("json", "pdf", "png")),
     )
+
+
+def calibrations(home: Home) -> tuple[Input, ...]:
+    asked = home.study.calibration.variants if home.study.calibration else ()
+    return tuple(Input("calibration.json", f"{home.folder}/calibration/{name}") for name in asked)
 
 
 def paper_job(config: Config, results: str) -> Job:

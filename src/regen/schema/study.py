@@ -185,20 +185,33 @@ class Thresholds(Section):
 
 
 class Figure(Section):
-    """A metric by a facet of the items, a line a variant, with intervals."""
+    """What is drawn: a metric by a facet of the items; a reliability diagram; a grid."""
 
     name: Name
     """file name"""
+    kind: Literal["facet", "reliability", "grid"] = "facet"
+    """facet: a line a variant, with intervals; reliability: a panel a variant of `calibration`;
+    grid: a selection's values over rank and scale"""
     metric: str = "accuracy"
-    """metric of the benchmark"""
-    facet: str
-    """facet of the benchmark's items"""
-    variants: list[Name]
-    """lines, in order"""
-    label: str
-    """of the horizontal axis"""
+    """of a facet figure: metric of the benchmark"""
+    facet: str | None = None
+    """of a facet figure: facet of the benchmark's items"""
+    variants: list[Name] = []
+    """of a facet figure: lines, in order"""
+    label: str = ""
+    """of a facet figure: of the horizontal axis"""
+    selection: Name | None = None
+    """of a grid: which"""
     caption: str
     """in the paper"""
+
+    @model_validator(mode="after")
+    def _what_its_kind_wants(self) -> "Figure":
+        if (self.kind == "facet") != bool(self.facet and self.variants and self.label):
+            raise ValueError("facet, variants and label belong to a figure of kind facet")
+        if (self.kind == "grid") != (self.selection is not None):
+            raise ValueError("selection belongs to a figure of kind grid")
+        return self
 
 
 class Study(Section):
@@ -283,7 +296,13 @@ class Study(Section):
         for asked in self.thresholds.variants if self.thresholds else ():
             known(asked, scored, "thresholds.variants", "variant")
         for figure in self.figures:
-            known(figure.facet, self.facets, f"figures.{figure.name}.facet", "facet")
+            if figure.facet is not None:
+                known(figure.facet, self.facets, f"figures.{figure.name}.facet", "facet")
+            if figure.selection is not None:
+                grids = [key for key, one in self.selections.items() if one.recipe is not None]
+                known(figure.selection, grids, f"figures.{figure.name}.selection", "grid")
+            if figure.kind == "reliability" and self.calibration is None:
+                raise ValueError(f"figures.{figure.name}: wants `calibration` in the study")
             for name in figure.variants:
                 known(name, rows, f"figures.{figure.name}.variants", "variant in the table")
         for pair in self.agreement:

@@ -1,11 +1,11 @@
-"""Stage `figures`: a metric by a facet of the items, as PDF and PNG, with the plotted numbers."""
+"""Figure: a metric by a facet of the items, a line a variant, with the plotted numbers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regen.errors import InputError, nearest
+from regen.figures.style import SETTINGS, SIZE, STYLES, columns_of_legend, known, save
 from regen.files import Absent, read_json, write_json
 from regen.metrics import Metric
 
@@ -14,31 +14,8 @@ if TYPE_CHECKING:
 
 NAN = float("nan")
 
-SIZE = (5.6, 3.1)
-"""Width and height in inches: one column of the paper."""
 DODGE = 0.07
 """How far the lines stand apart, in levels, so that intervals do not hide each other."""
-LEGEND_WIDTH = 84
-"""Characters that fit into a line of the legend, marks included."""
-STYLES = (
-    ("#777777", "o", ":"),
-    ("#0072b2", "s", "-"),
-    ("#d55e00", "^", "--"),
-    ("#009e73", "D", "-."),
-    ("#cc79a7", "v", (0, (5, 1))),
-)
-"""Colour (Okabe and Ito's, safe for the colour-blind), marker and dash of each line in turn."""
-SETTINGS: Any = {
-    # Computer Modern, as the paper has it; matplotlib brings both, so that no system font matters.
-    "font.family": ["cmr10", "DejaVu Serif"],
-    "mathtext.fontset": "cm",
-    "axes.formatter.use_mathtext": True,
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "pdf.fonttype": 42,
-    "svg.hashsalt": "regen",
-}
 
 
 @dataclass(frozen=True)
@@ -56,46 +33,37 @@ class Point:
     absent: str = ""
 
 
-def figures(
+def facets(
     *,
     statistics: Path,
     variants: dict[str, dict[str, Any]],
     metrics: dict[str, dict[str, Any]],
-    figures: list[dict[str, Any]],
+    figure: dict[str, Any],
     out: Path,
 ) -> None:
-    """Write <name>.pdf, <name>.png and <name>.json for each figure.
+    """Write <name>.pdf, <name>.png and <name>.json.
 
     statistics: folder with facets.json; variants: labels by name; metrics: fields of `Metric` by
-    name; figures: name, metric, facet, variants, label (of the horizontal axis) and caption. Bytes
+    name; figure: name, metric, facet, variants, label (of the horizontal axis) and caption. Bytes
     do not depend on time or place.
     """
-    facets = read_json(statistics / "facets.json")
-    for figure in figures:
-        known(figure["metric"], metrics, "metric")
-        metric = Metric(**metrics[figure["metric"]])
-        lines = {
-            name: points(facets, name, figure["facet"], figure["metric"])
-            for name in figure["variants"]
-        }
-        labels = legend({name: variants[name] for name in lines})
-        save(draw(lines, labels, metric, figure["label"]), out / figure["name"])
-        write_json(
-            out / f"{figure['name']}.json",
-            {
-                "caption": figure["caption"],
-                "facet": figure["facet"],
-                "metric": figure["metric"],
-                "lines": {
-                    name: [_plotted(point) for point in line] for name, line in lines.items()
-                },
-            },
-        )
-
-
-def known(name: str, names: Iterable[str], kind: str) -> None:
-    if name not in names:
-        raise InputError(f"figure: there is no {kind} {name!r}{nearest(name, names)}")
+    found = read_json(statistics / "facets.json")
+    known(figure["metric"], metrics, "metric")
+    lines = {
+        name: points(found, name, figure["facet"], figure["metric"]) for name in figure["variants"]
+    }
+    labels = legend({name: variants[name] for name in lines})
+    metric = Metric(**metrics[figure["metric"]])
+    save(draw(lines, labels, metric, figure["label"]), out / figure["name"])
+    write_json(
+        out / f"{figure['name']}.json",
+        {
+            "caption": figure["caption"],
+            "facet": figure["facet"],
+            "metric": figure["metric"],
+            "lines": {name: [_plotted(point) for point in line] for name, line in lines.items()},
+        },
+    )
 
 
 def points(facets: Mapping[str, Any], variant: str, facet: str, metric: str) -> list[Point]:
@@ -176,7 +144,7 @@ def draw(
         axes.set_xlabel(axis_label)
         axes.set_ylabel(metric.heading)
         axes.grid(axis="y", linewidth=0.4, alpha=0.4)
-        columns = max(1, min(len(lines), LEGEND_WIDTH // (max(map(len, labels.values())) + 8)))
+        columns = columns_of_legend(labels.values())
         figure.legend(frameon=False, loc="outside upper center", ncols=columns, fontsize=8)
     return figure
 
@@ -184,19 +152,6 @@ def draw(
 def tick(level: float | str) -> str:
     """A number as mathematics, whose minus is one; words as they are."""
     return level if isinstance(level, str) else f"${level:g}$"
-
-
-def save(figure: "Figure", path: Path) -> None:
-    """As <path>.pdf and <path>.png, without times and versions."""
-    from matplotlib import rc_context
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-
-    FigureCanvasAgg(figure)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    plain: dict[str, Any] = {"CreationDate": None, "Creator": None, "Producer": None}
-    with rc_context(SETTINGS):
-        figure.savefig(f"{path}.pdf", metadata=plain)
-        figure.savefig(f"{path}.png", dpi=150, metadata={"Software": None})
 
 
 def legend(variants: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
