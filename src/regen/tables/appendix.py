@@ -44,16 +44,18 @@ class Records:
         """What there is, in the file's order."""
         return list(dict.fromkeys(tuple(row[key] for key in keys) for row in self.rows))
 
-    def cell(self, pattern: str, index: int, key: str, bold: bool = False) -> Cell:
+    def cell(
+        self, pattern: str, index: int, key: str, scale: float = 1, bold: bool = False
+    ) -> Cell:
         source = Source(self._folder, self._file, pointer(self._name, index, key))
-        return cell(pattern, (self.rows[index][key], source), bold=bold)
+        return cell(pattern, (self.rows[index][key], source), scale=scale, bold=bold)
 
     def error(self, **wanted: Any) -> Cell:
         """The type-I error at a point of the grid; bold if it is too large."""
         for index in self.where(**wanted):
             row = self.rows[index]
             too_large = row["error"] > LEVEL + OFF * _standard_error(row)
-            return self.cell("{:.3f}", index, "error", bold=too_large)
+            return self.cell("{:.1f}", index, "error", 100, bold=too_large)
         return EMPTY
 
     def least_coverage(self, **wanted: Any) -> Cell:
@@ -64,14 +66,14 @@ class Records:
         index = min(found, key=lambda i: self.rows[i]["coverage"])
         row = self.rows[index]
         too_small = row["coverage"] < 1 - LEVEL - OFF * _standard_error(row)
-        return self.cell("{:.3f}", index, "coverage", bold=too_small)
+        return self.cell("{:.1f}", index, "coverage", 100, bold=too_small)
 
     @property
     def replications(self) -> str:
-        """ "2000 replications (standard error 0.005)"."""
+        """ "Replications a cell: 2000 (standard error 0.5 points)."."""
         said = {row["replications"]: _standard_error(row) for row in self.rows}
         few = sorted(said)[:: max(len(said) - 1, 1)]
-        counts = ", ".join(f"{n} (standard error {said[n]:.3f})" for n in few)
+        counts = ", ".join(f"{n} (standard error {100 * said[n]:.1f} points)" for n in few)
         return f"Replications a cell: {counts}."
 
 
@@ -115,7 +117,7 @@ def type_i_error(errors: Records) -> Table:
     return Table(
         name="type-i-error",
         study="across",
-        caption="Type-I error of the seed-by-item t test at a level of 0.05, for equal methods.",
+        caption="Type-I error (%) of the seed-by-item t test at a level of 5%, for equal methods.",
         columns=(
             Column("seeds", "S", numeric=False),
             Column("seed_sd", "SD"),
@@ -129,7 +131,7 @@ def type_i_error(errors: Records) -> Table:
         rows=tuple(rows),
         notes=(
             "S: seeds a side (3, 10: of each side); SD of accuracy over seeds, in points; columns: "
-            f"number of items. {errors.replications} In bold: above 0.05 by more than {OFF} "
+            f"number of items. {errors.replications} In bold: above 5 by more than {OFF} "
             "standard errors. With one seed and seed noise the test is about the checkpoint, "
             "and wrong about the method.",
         ),
@@ -151,7 +153,7 @@ def tests_to_avoid(errors: Records) -> Table:
     return Table(
         name="tests-to-avoid",
         study="across",
-        caption="Type-I error, at a level of 0.05, of tests that leave a source of chance out: "
+        caption="Type-I error (%), at a level of 5%, of tests that leave a source of chance out: "
         "this is why the tables of this paper do not use them.",
         columns=(
             Column("test", "Test", numeric=False),
@@ -162,7 +164,7 @@ def tests_to_avoid(errors: Records) -> Table:
         rows=tuple(rows),
         notes=(
             f"S: seeds a side; columns: number of items. {errors.replications} In bold: above "
-            f"0.05 by more than {OFF} standard errors.",
+            f"5 by more than {OFF} standard errors.",
         ),
     )
 
@@ -183,8 +185,8 @@ def mcnemar_versions(errors: Records) -> Table:
     return Table(
         name="mcnemar",
         study="across",
-        caption="Type-I error of the versions of McNemar's test, for one checkpoint against "
-        "another. Where seeds differ, equal methods give unequal checkpoints: to find that is "
+        caption="Type-I error (%) of the versions of McNemar's test, for one checkpoint "
+        "against another. Where seeds differ, equal methods give unequal checkpoints: to find that is "
         "no error about the checkpoints, and would be one about the methods.",
         columns=(Column("test", "Test", numeric=False), *_noise_columns(errors)),
         rows=tuple(rows),
@@ -218,8 +220,8 @@ def coverage(covered: Records, counts: Records) -> Table:
     return Table(
         name="coverage",
         study="across",
-        caption="Coverage of the intervals at a confidence of 0.95: the least over the numbers "
-        "of seeds simulated.",
+        caption="Coverage (%) of the intervals at a confidence of 95%: the least over the "
+        "numbers of seeds simulated.",
         columns=(
             Column("interval", "Interval", numeric=False, width=0.13),
             Column("of", "of", numeric=False, width=0.14),
@@ -236,7 +238,7 @@ def coverage(covered: Records, counts: Records) -> Table:
         rows=tuple(rows),
         notes=(
             "SD of accuracy over seeds, in points; columns: number of items (of problems, for "
-            f"pass@k). {covered.replications} In bold: below 0.95 by more than {OFF} standard "
+            f"pass@k). {covered.replications} In bold: below 95 by more than {OFF} standard "
             "errors.",
         ),
     )

@@ -44,8 +44,8 @@ def agreement_table(agreements: list[Path], study: str, spoken: dict[str, str]) 
         columns=(
             Column("variant", "Variant", numeric=False),
             Column("agreement", "Same answer (%) [95% CI]"),
-            Column("accuracy_options", "Accuracy, logits (%)"),
-            Column("accuracy_generated", "text (%)"),
+            Column("accuracy_options", "logits", head="accuracy (%)"),
+            Column("accuracy_generated", "text", head="accuracy (%)"),
             Column("unparsed", "Not parsed"),
             Column("answers", "Answers"),
             Column("runs", "Runs"),
