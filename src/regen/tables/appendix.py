@@ -186,8 +186,8 @@ def mcnemar_versions(errors: Records) -> Table:
         name="mcnemar",
         study="across",
         caption="Type-I error (%) of the versions of McNemar's test, for one checkpoint "
-        "against another. Where seeds differ, equal methods give unequal checkpoints: to find that is "
-        "no error about the checkpoints, and would be one about the methods.",
+        "against another. Where seeds differ, equal methods give unequal checkpoints: to find "
+        "that is no error about the checkpoints, and would be one about the methods.",
         columns=(Column("test", "Test", numeric=False), *_noise_columns(errors)),
         rows=tuple(rows),
         notes=(f"auto: exact below 25 discordant pairs. {errors.replications}",),
