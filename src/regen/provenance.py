@@ -16,7 +16,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -101,6 +101,9 @@ class Job:
         for value in self.inputs.values():
             every += value if isinstance(value, tuple) else [value]
         return every
+
+
+Watch = Callable[[Job, Mapping[str, Any]], AbstractContextManager[None]]
 
 
 class Digests:
@@ -283,13 +286,19 @@ def check_inputs(job: Job, digests: Digests) -> None:
                 )
 
 
-def run(job: Job, digests: Digests, *, force: bool = False) -> str:
-    """Make a folder, or find that what is there is what would be made. Returns "ran" or "kept"."""
+def run(
+    job: Job, digests: Digests, *, force: bool = False, watch: Watch = lambda *_: nullcontext()
+) -> str:
+    """Make a folder, or find that what is there is what would be made. Returns "ran" or "kept".
+
+    watch: given the job and the beginning of its manifest, a context around the work, if there is
+    any to do; the folder is finished when the context ends.
+    """
     with alone(job.out):
-        return _run(job, digests, force)
+        return _run(job, digests, force, watch)
 
 
-def _run(job: Job, digests: Digests, force: bool) -> str:
+def _run(job: Job, digests: Digests, force: bool, watch: Watch) -> str:
     folder = Path(job.out)
     stale = why_stale(job, digests, need_files=True)
     if stale is None and not force:
@@ -302,13 +311,14 @@ def _run(job: Job, digests: Digests, force: bool) -> str:
     remove_outputs(job)
     folder.mkdir(parents=True, exist_ok=True)
 
-    started = time.time()
-    call(job)
-    seconds = time.time() - started
+    with watch(job, before):
+        started = time.time()
+        call(job)
+        seconds = time.time() - started
 
-    if wanted(job, digests) != before:
-        raise InputError(f"{job.out}: an input changed while the stage ran; run it again")
-    seal(job, before, {"started": started, "seconds": seconds}, digests)
+        if wanted(job, digests) != before:
+            raise InputError(f"{job.out}: an input changed while the stage ran; run it again")
+        seal(job, before, {"started": started, "seconds": seconds}, digests)
     return "ran"
 
 

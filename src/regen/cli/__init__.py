@@ -5,11 +5,11 @@ import sys
 import typer
 from typer.exceptions import TyperException
 
-from regen.cli import files, look, stages
+from regen.cli import experiments, files, look, stages
 from regen.cli.app import app
 from regen.errors import InputError
 
-__all__ = ["app", "files", "look", "main", "stages"]
+__all__ = ["app", "experiments", "files", "look", "main", "stages"]
 
 
 def main(arguments: list[str] | None = None) -> None:

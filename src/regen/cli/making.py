@@ -10,6 +10,7 @@ import typer
 from regen.chain import Chain
 from regen.errors import InputError
 from regen.provenance import Digests, Input, Job, run
+from regen.tracking.jobs import Watch
 
 SCRATCH = "results/scratch"
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES}
@@ -21,7 +22,8 @@ def build(chain: Chain, job: Job, force: bool = False) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(chain.config.resources_of(job.stage).threads))
     digests = Digests()
     try:
-        verdict = run(job, digests, force=force)
+        watch = Watch(chain.config.scale, scratch=job.out not in chain.jobs)
+        verdict = run(job, digests, force=force, watch=watch)
     except Exception as error:
         full = os.strerror(errno.ENOSPC)  # writers in C report it as words, not as a number
         if getattr(error, "errno", None) in DISK_ERRORS or full in str(error):
