@@ -14,6 +14,8 @@ SMALLER_IS_BETTER = (
     "seconds", "latency", "memory", "wer", "cer", "self_bleu", "failures",
 )  # fmt: skip
 """Words in a metric's name, for metrics that no benchmark describes."""
+LAST = " (last)"
+"""After the name of a metric that was logged step by step: its last value."""
 
 
 def larger_is_better(metric: str, benchmark: str | None = None) -> bool:
@@ -124,10 +126,11 @@ def _metrics_of(found: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]
             for metric, value in scores.items()
         }
         for metric, known in one["metrics"].items():
-            column[f"{metric} (last)"] = (known["last"], larger_is_better(metric))
+            column[f"{metric}{LAST}"] = (known["last"], larger_is_better(metric))
         columns.append(column)
     rows: dict[str, dict[str, Any]] = {}
-    for name in dict.fromkeys(name for column in columns for name in column):
+    names = dict.fromkeys(name for column in columns for name in column)
+    for name in sorted(names, key=lambda name: name.endswith(LAST)):
         larger = next(column[name][1] for column in columns if name in column)
         values = [column[name][0] if name in column else None for column in columns]
         known = [value for value in values if value is not None]
@@ -147,7 +150,7 @@ def _winner(
     shared = [name for name, row in rows.items() if row["best"]]
     if metric is not None and metric not in shared:
         raise InputError(f"no two of these have {metric!r}{nearest(metric, shared)}")
-    scored = [name for name in shared if not name.endswith(" (last)")]
+    scored = [name for name in shared if not name.endswith(LAST)]
     accurate = [name for name in scored if name.endswith("/accuracy")]
     if not shared:
         return Absent("no metric that two of these have")

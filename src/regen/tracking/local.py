@@ -7,6 +7,7 @@ import socket
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -101,9 +102,11 @@ class LocalBackend:
         """
         with self._index.read() as index:
             query = "select * from experiments where deleted = ? order by started desc, id desc"
-            every = (_experiment(row) for row in index.execute(query, (int(deleted),)))
-            found = [one for one in every if status in (None, one["status"])][:limit]
-            scores = _scores(index, *([found[0]["id"]] if len(found) == 1 else []))
+            rows = index.execute(query, (int(deleted),))
+            wanted = (row for row in rows if status in (None, _status(row)))
+            found = [_experiment(row) for row in islice(wanted, limit)]
+            few = [one["id"] for one in found] if len(found) <= 500 else []
+            scores = _scores(index, *few)
             for one in found:
                 one["scores"] = scores.get(one["id"], {})
         return found

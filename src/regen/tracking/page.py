@@ -18,6 +18,9 @@ WIDTH, HEIGHT, MARGIN = 560, 240, 48
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000", "#999999")
 """Okabe and Ito's, which the colour-blind can tell apart."""
 
+DASHES = ("none", "7 3", "2 3")
+STYLES = ("solid", "dashed", "dotted")
+
 Point = tuple[float, float]
 
 
@@ -184,6 +187,7 @@ def _figure(
         title = _escape(f"{one['name'] or one['id']}: {line[-1][1]:.5g} at the end")
         parts.append(
             f'<polyline data-experiment="{_escape(one["id"])}" stroke="{_colour(number)}" '
+            f'stroke-dasharray="{DASHES[_style(number)]}" '
             f'points="{path}"><title>{title}</title></polyline>'
         )
     return (
@@ -216,14 +220,20 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _swatch(number: int, name: str) -> str:
+    border = f"border-left: 1rem {STYLES[_style(number)]} {_colour(number)}"
     return (
-        f'<label style="--own: {_colour(number)}"><input type="checkbox" checked '
+        f'<label style="{border}"><input type="checkbox" checked '
         f'data-shows="{_escape(name)}" aria-label="show the curves of {_escape(name)}"></label>'
     )
 
 
 def _colour(number: int) -> str:
     return COLOURS[number % len(COLOURS)]
+
+
+def _style(number: int) -> int:
+    """Beyond the colours, curves differ in their dashes."""
+    return number // len(COLOURS) % len(DASHES)
 
 
 def _number(value: Any) -> str:
