@@ -19,6 +19,7 @@ LIGHT = (
     "regen.scoring",
     "regen.statistics.stage",
     "regen.tables.study",
+    "regen.tracking.jobs",
     "regen.cli",
 )
 COMMANDS = [
@@ -42,6 +43,7 @@ COMMANDS = [
     "report",
     "dvc",
     "config",
+    "experiments",
 ]
 
 

@@ -82,8 +82,9 @@ def test_a_comparison_has_what_differs_a_star_and_a_winner(sweep: dict[str, str]
     tie = compare_experiments([ids[0], ids[2]])["winner"]
     assert isinstance(tie, Absent) and "tie on sums/accuracy" in str(tie)
     last = compare_experiments(ids, "loss (last)")
-    lowest = min(v for v in last["metrics"]["loss (last)"]["values"])
-    assert last["winner"]["value"] == lowest
+    values = last["metrics"]["loss (last)"]["values"]
+    assert last["winner"]["value"] == min(values)
+    assert last["metrics"]["loss (last)"]["best"] == [values.index(min(values))]
 
 
 def test_one_side_without_a_parameter_differs_from_none(workdir: Path) -> None:
