@@ -45,6 +45,7 @@ def ours(rows: int) -> tuple[float, float]:
         tracker.finish_experiment()
 
     written = timed(write)
+    assert len(LocalBackend().get_metrics(name)) == rows
     return written / rows, timed(lambda: LocalBackend().get_metrics(name)) / rows
 
 
@@ -63,7 +64,9 @@ def mlflow(rows: int) -> tuple[float, float]:
             client.log_batch(run, metrics=metrics)
         client.set_terminated(run)
 
-    return timed(write) / rows, timed(lambda: client.get_metric_history(run, "loss")) / rows
+    written = timed(write)
+    assert len(client.get_metric_history(run, "loss")) == rows
+    return written / rows, timed(lambda: client.get_metric_history(run, "loss")) / rows
 
 
 def trackio(rows: int) -> tuple[float, float]:
@@ -79,6 +82,7 @@ def trackio(rows: int) -> tuple[float, float]:
         trackio.finish()
 
     written = timed(write)
+    assert len(SQLiteStorage.get_logs("speed", "run")) == rows
     return written / rows, timed(lambda: SQLiteStorage.get_logs("speed", "run")) / rows
 
 

@@ -179,7 +179,7 @@ def impact(
 
     found = sweep_impact(metric, benchmark, name=name, address=address, db_path=db)
     rows = [
-        [r["parameter"], _cell(r["rho"]), f"[{_cell(r['low'])}, {_cell(r['high'])}]", _cell(r["p"]),
+        [r["parameter"], _cell(r["rho"]), _interval(r["low"], r["high"]), _cell(r["p"]),
          r["n"], r["values"], ", ".join(f"{k}: {_cell(v)}" for k, v in r.get("means", {}).items())]
         for r in found
     ]  # fmt: skip
@@ -337,10 +337,14 @@ def _say(found: Mapping[str, Any], json: bool, said: str) -> None:
 
 def _cell(value: Any) -> str:
     if isinstance(value, Absent):
-        return "–"
+        return str(value)
     if isinstance(value, float):
         return f"{value:.5g}"
     return value if isinstance(value, str) else dumps(value, indent=None)
+
+
+def _interval(low: Any, high: Any) -> str:
+    return _cell(low) if isinstance(low, Absent) else f"[{_cell(low)}, {_cell(high)}]"
 
 
 def _place(one: Mapping[str, Any]) -> str:

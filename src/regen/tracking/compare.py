@@ -204,7 +204,7 @@ def winner_text(comparison: Mapping[str, Any]) -> str:
 
 def _text(value: Any) -> str:
     if isinstance(value, Absent):
-        return "–"
+        return str(value)
     if isinstance(value, float):
         return f"{value:.6g}"
     return value if isinstance(value, str) else dumps(value, indent=None)

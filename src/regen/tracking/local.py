@@ -137,6 +137,8 @@ class LocalBackend:
 
     def resolve(self, name: str) -> str:
         """The id that begins so, or whose part after the time does. Raises InputError."""
+        if ID.fullmatch(name) and self._path(name).exists():
+            return name
         with self._index.read() as index:
             return _resolve(index, name)
 
