@@ -9,14 +9,13 @@ Staleness is decided here, from content; Snakemake only schedules. Every stage f
 The manifest goes first and comes last: a folder without one was never finished.
 """
 
-import fcntl
 import json
 import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any
 from regen.code import code_of
 from regen.errors import InputError
 from regen.files import dumps, plain, sha256, write_json, write_text
+from regen.locks import alone
 from regen.machine import describe_run
 
 CONTENT_ID = "outputs.sha256"
@@ -294,7 +294,7 @@ def run(
     watch: given the job and the beginning of its manifest, a context around the work, if there is
     any to do; the folder is finished when the context ends.
     """
-    with alone(job.out):
+    with alone(job.out, PRIVATE / "locks"):
         return _run(job, digests, force, watch)
 
 
@@ -320,23 +320,6 @@ def _run(job: Job, digests: Digests, force: bool, watch: Watch) -> str:
             raise InputError(f"{job.out}: an input changed while the stage ran; run it again")
         seal(job, before, {"started": started, "seconds": seconds}, digests)
     return "ran"
-
-
-@contextmanager
-def alone(out: str) -> Iterator[None]:
-    """Wait until no other process makes this folder: one may live on whose Snakemake was killed.
-
-    The lock is the kernel's, so that it never outlives its process.
-    """
-    path = PRIVATE / "locks" / f"{out.replace('/', '--')}.lock"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"{out}: another process makes it; waiting for that", file=sys.stderr)
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def call(job: Job) -> None:
