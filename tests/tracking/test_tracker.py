@@ -12,7 +12,12 @@ from pathlib import Path
 import pytest
 
 from regen.errors import InputError
-from regen.tracking import ExperimentConfig, ExperimentTracker, LocalBackend
+from regen.tracking import (
+    ExperimentConfig,
+    ExperimentTracker,
+    LocalBackend,
+    generate_leaderboard,
+)
 from regen.tracking.events import ID, read_rows
 
 WRITER = """
@@ -235,3 +240,26 @@ def test_rows_are_json_lines(sweep: dict[str, str]) -> None:
 def test_looking_where_nothing_was_tracked_leaves_no_trace(workdir: Path) -> None:
     assert LocalBackend().get_all_experiments() == []
     assert list(workdir.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_ten_thousand_experiments_answer_within_a_second(workdir: Path) -> None:
+    """A million metric rows: read once, which takes seconds, and then never again."""
+    Path("experiments").mkdir()
+    start = '{"event": "start", "time": 1, "config": {}, "captured": {}}\n'
+    curve = "".join(
+        f'{{"event": "metrics", "time": 2, "step": {step}, "values": {{"loss": {step / 7}}}}}\n'
+        for step in range(100)
+    )
+    for number in range(10_000):
+        metrics = {"accuracy": number / 1e4}
+        score = {"event": "evaluation", "time": 3, "benchmark": "sums", "metrics": metrics}
+        event_file(f"exp_20260101_000000_{number:08x}").write_text(
+            start + curve + json.dumps(score) + "\n"
+        )
+    backend = LocalBackend()
+    assert backend.statistics()["metric_values"] == 1_000_000
+    begun = time.perf_counter()
+    board = generate_leaderboard("sums", top=5)
+    assert time.perf_counter() - begun < 1
+    assert [row["value"] for row in board] == [0.9999, 0.9998, 0.9997, 0.9996, 0.9995]
