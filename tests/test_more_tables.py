@@ -40,7 +40,7 @@ def made(tmp_path: Path) -> Path:
             write_json(folder / "summary.json", {"lora": lora, **counts, "items": 40, "steps": 20})
             timing = {"seconds": 10.0 * seed, "seconds_per_step": 0.5, "peak_memory_mib": 600.0}
             write_json(folder / "timing.json", timing)
-            checkpoints.append(folder)
+            checkpoints.append(folder / "summary.json")
     text = tmp_path / "agreement" / "base-text"
     share = {"mean": 0.99, "low": 0.97, "high": 1.0}
     write_json(text / "agreement.json", {

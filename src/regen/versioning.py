@@ -25,8 +25,8 @@ HEADER = "# Written by `regen dvc` from config.yaml; change that, not this.\n"
 NOT_RECORDED = {"sources", "data", "models", "training"}
 """Stages whose files do not go to a DVC remote by default: third-party data, and weights."""
 
-IN_GIT = {"selection"}
-"""Stages whose files are small and decide what comes after: they lie in git, as manifests do."""
+IN_GIT = {("selection", "selection.json"), ("training", "summary.json")}
+"""Small files that later stages read although their folder is not recorded: they lie in git."""
 
 STUDY_KEYS = {
     "training": ["benchmark", "dataset", "base", "items.train", "seeds", "trainings", "selections"],
@@ -74,10 +74,10 @@ def describe(name: str, jobs: list[Job]) -> dict[str, Any]:
     code = {str(file.relative_to(PACKAGE.parent.parent)) for file in files}
     outs: list[Any] = []
     for job in jobs:
-        how: dict[str, Any] = {"push": False} if job.stage in NOT_RECORDED else {}
-        if job.stage in IN_GIT:
-            how = {"cache": False}
         for output in (*job.outputs, *job.beside):
+            how: dict[str, Any] = {"push": False} if job.stage in NOT_RECORDED else {}
+            if (job.stage, output) in IN_GIT:
+                how = {"cache": False}
             outs.append({f"{job.out}/{output}": {"persist": True, **how}})
         for output in (*job.measured, CONTENT_ID):
             outs.append({f"{job.out}/{output}": {"cache": False, "persist": True}})

@@ -62,7 +62,7 @@ def tables_job(home: Home) -> Job:
                 for _ in ([home.study.thresholds] if home.study.thresholds else ())
             ),
             "checkpoints": tuple(
-                Input(None, f"{home.folder}/checkpoints/{training}/seed-{seed}")
+                Input("summary.json", f"{home.folder}/checkpoints/{training}/seed-{seed}")
                 for training in home.study.trainings
                 for seed in home.study.seeds
             ),

@@ -35,7 +35,7 @@ def tables(
     """Write comparison (the study's main table), tests, per-seed, grid, adapters, agreement,
     calibration, confidence, thresholds, and the measured ones: cost, speed.
 
-    selections: selection.json files; agreements: folders; checkpoints: folders, <recipe>/<seed>;
+    selections: selection.json files; agreements: folders; checkpoints: <recipe>/<seed>/summary.json;
     calibrations: calibration.json files; thresholds: thresholds.json, if there is one
 
     variants: {name: {model, method, prompt, spoken, trivial}}, in the order of the rows
@@ -53,8 +53,8 @@ def tables(
     write_table(per_seed_table(read, study, spoken), out)
     write_table(grid_table(selections, study, spoken, known), out)
     recipes: dict[str, list[Path]] = {}
-    for folder in checkpoints:
-        recipes.setdefault(folder.parent.name, []).append(folder)
+    for summary in checkpoints:
+        recipes.setdefault(summary.parents[1].name, []).append(summary.parent)
     write_table(adapters_table(recipes, study), out)
     write_table(cost_table(recipes, study), out)
     asked = {generated: spoken[options] for options, generated in agreement}
