@@ -35,7 +35,8 @@ def tables(
     """Write comparison (the study's main table), tests, per-seed, grid, adapters, agreement,
     calibration, confidence, thresholds, and the measured ones: cost, speed.
 
-    selections: selection.json files; agreements: folders; checkpoints: <recipe>/<seed>/summary.json;
+    selections: selection.json files; agreements: folders;
+    checkpoints: <recipe>/<seed>/summary.json files, with timing.json beside them;
     calibrations: calibration.json files; thresholds: thresholds.json, if there is one
 
     variants: {name: {model, method, prompt, spoken, trivial}}, in the order of the rows
