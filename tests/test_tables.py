@@ -173,7 +173,7 @@ def test_csv_has_full_precision(made: Path) -> None:
 def test_latex_sets_every_label(made: Path, tmp_path: Path) -> None:
     body = "".join((made / f"{t}.tex").read_text() for t in ("comparison", "tests", "per-seed"))
     (tmp_path / "t.tex").write_text(
-        "\\documentclass{article}\\usepackage{booktabs}\\usepackage[T1]{fontenc}"
+        "\\documentclass{article}\\usepackage{array,booktabs}\\usepackage[T1]{fontenc}"
         "\\usepackage[utf8]{inputenc}\\begin{document}\n" + body + "\\end{document}"
     )
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "t.tex"]

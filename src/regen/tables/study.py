@@ -140,7 +140,7 @@ def tests_table(
                 f"{comparison['family']}/{comparison['a']}-vs-{comparison['b']}",
                 (
                     Cell(f"{spoken[comparison['a']]} vs {spoken[comparison['b']]}"),
-                    Cell(comparison["family"]),
+                    *([Cell(comparison["family"])] if len(families) > 1 else []),
                     *([Cell(metric.heading)] if several else []),
                     cell(f"{signed} [{signed}, {signed}]", *difference, scale=metric.factor),
                     cell("{:.1f}", at("df")),
@@ -159,8 +159,8 @@ def tests_table(
         study=study,
         caption="The declared comparisons of methods, seeds and items both taken as samples.",
         columns=(
-            Column("comparison", "Comparison", numeric=False),
-            Column("family", "Family", numeric=False),
+            Column("comparison", "Comparison", numeric=False, width=0.24),
+            *([Column("family", "Family", numeric=False)] if len(families) > 1 else []),
             *([Column("metric", "Metric", numeric=False)] if several else []),
             Column("difference", "Difference [95% CI]"),
             Column("df", "df"),
