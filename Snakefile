@@ -22,6 +22,9 @@ wildcard_constraints:
     seed="[^/]+",
     variant="[^/]+",
     selection="[^/]+",
+    search="[^/]+",
+    sweep="[^/]+",
+    point="[^/]+",
     run="[^/]+",
     figure="[^/]+",
     split="train|dev|test",
@@ -36,12 +39,16 @@ include: "rules/targets.smk"
 include: "rules/data.smk"
 include: "rules/models.smk"
 include: "rules/training.smk"
+include: "rules/prompts.smk"
 include: "rules/prediction.smk"
 include: "rules/agreement.smk"
 include: "rules/scoring.smk"
 include: "rules/selection.smk"
+include: "rules/sweeps.smk"
 include: "rules/calibration.smk"
 include: "rules/statistics.smk"
+include: "rules/answers.smk"
+include: "rules/sets.smk"
 include: "rules/tables.smk"
 include: "rules/figures.smk"
 include: "rules/across.smk"

@@ -30,6 +30,9 @@ rule build_data:
     input:
         check=plan.check("data"),
         sources=plan.need("data", "sources"),
+        apart_from=plan.need("data", "apart_from"),
+        files=plan.need("data", "files"),
+        audio=plan.need("data", "audio"),
     output:
         train=update("data/{dataset}/train.jsonl"),
         dev=update("data/{dataset}/dev.jsonl"),

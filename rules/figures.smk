@@ -7,6 +7,10 @@ rule plot:
         statistics=plan.need("figures", "statistics"),
         calibrations=plan.need("figures", "calibrations"),
         selection=plan.need("figures", "selection"),
+        histories=plan.need("figures", "histories"),
+        found=plan.need("figures", "found"),
+        sets=plan.need("figures", "sets"),
+        logs=plan.need("figures", "logs"),
     output:
         data=update("results/{scale}/{study}/figures/{figure}/{figure}.json"),
         pdf=update("results/{scale}/{study}/figures/{figure}/{figure}.pdf"),

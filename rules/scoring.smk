@@ -6,6 +6,9 @@ rule score:
         check=plan.check("scoring"),
         predictions=plan.need("scoring", "predictions"),
         data=plan.need("scoring", "data"),
+        encoder=plan.need("scoring", "encoder"),
+        base=plan.need("scoring", "base"),
+        dev=plan.need("scoring", "dev"),
     output:
         scored=update(
             "results/{scale}/{study}/scores/{variant}/{run}/{split}/items.jsonl"

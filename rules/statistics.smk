@@ -9,6 +9,8 @@ rule analyze:
         variants=update("results/{scale}/{study}/statistics/variants.json"),
         comparisons=update("results/{scale}/{study}/statistics/comparisons.json"),
         facets=update("results/{scale}/{study}/statistics/facets.json"),
+        common=update("results/{scale}/{study}/statistics/common.json"),
+        failures=update("results/{scale}/{study}/statistics/failures.json"),
         metrics=update("results/{scale}/{study}/statistics/metrics.json"),
         content_id=update("results/{scale}/{study}/statistics/outputs.sha256"),
         manifest=update("results/{scale}/{study}/statistics/manifest.json"),

@@ -10,6 +10,10 @@ rule tabulate:
         checkpoints=plan.need("tables", "checkpoints"),
         calibrations=plan.need("tables", "calibrations"),
         thresholds=plan.need("tables", "thresholds"),
+        answers=plan.need("tables", "answers"),
+        sets=plan.need("tables", "sets"),
+        sweeps=plan.need("tables", "sweeps"),
+        searches=plan.need("tables", "searches"),
     output:
         csv=report(
             update(

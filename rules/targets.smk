@@ -16,6 +16,11 @@ rule checkpoints:
         plan.files("training"),
 
 
+rule prompts:
+    input:
+        plan.files("prompts"),
+
+
 rule predictions:
     input:
         plan.files("prediction"),
@@ -34,6 +39,11 @@ rule scores:
 rule selections:
     input:
         plan.files("selection"),
+
+
+rule sweeps:
+    input:
+        plan.files("sweep"),
 
 
 rule statistics:

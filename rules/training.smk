@@ -7,6 +7,7 @@ rule train:
         base=plan.need("training", "base"),
         data=plan.need("training", "data"),
         selection=plan.need("training", "selection"),
+        start=plan.need("training", "start"),
     output:
         adapter=update(
             "results/{scale}/{study}/checkpoints/{training}/seed-{seed}/adapter_model.safetensors"

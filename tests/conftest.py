@@ -4,8 +4,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 PROJECT = Path(__file__).resolve().parent.parent
+
+# The same examples every time, however slow the machine is today.
+settings.register_profile("regen", deadline=None, derandomize=True)
+settings.load_profile("regen")
 
 
 @pytest.fixture(scope="session")

@@ -39,9 +39,11 @@ COMMANDS = [
     "summarize",
     "audit",
     "status",
+    "plan",
     "trace",
     "report",
     "dvc",
+    "pin",
     "config",
     "experiments",
 ]
@@ -83,7 +85,7 @@ def toy_stage(project: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> 
     (workdir / "stand_in.py").write_text(
         "import json\n"
         "def statistics(*, out, scores, **parameters):\n"
-        "    for name in ('variants', 'comparisons', 'facets', 'metrics'):\n"
+        "    for name in ('variants', 'comparisons', 'facets', 'metrics', 'common', 'failures'):\n"
         "        (out / f'{name}.json').write_text(json.dumps(parameters))\n"
     )
     monkeypatch.syspath_prepend(str(workdir))

@@ -45,6 +45,15 @@ LORA = "studies.speech.trainings.lora"
         ("studies.speech.reference=bsae", ["bsae", "did you mean 'base'"]),
         ("studies.speech.variants.lora.training=lorra", ["lorra", "did you mean 'lora'"]),
         ("studies.speech.base=tiny-adio", ["tiny-adio", "did you mean 'tiny-audio'"]),
+        ("studies.traits.base=minilm", ["studies.traits.base", "no language model 'minilm'"]),
+        (
+            "studies.traits.variants.base-few-shot.shots=41",
+            ["base-few-shot.shots: 41", "items.train"],
+        ),
+        ("studies.qa.answers.pairs=[[qlora, qlora]]", ["pairs", "compared with itself"]),
+        ("studies.qa.answers.ranking=[overlap, overlap]", ["ranking", "twice"]),
+        ("datasets.traits.traits=[fillers, fillers]", ["traits", "twice"]),
+        ("studies.replies.labels.written-4={model: M}", ["no variant or training 'written-4'"]),
         ("studies.speech.benchmark=spech", ["spech", "did you mean 'speech'"]),
         ("studies.speech.facets=[snr_db, kinds]", ["facets", "did you mean 'kind'"]),
         ("studies.speech.variants.energy.trivial=enrgy", ["trivial", "did you mean 'energy'"]),
@@ -73,6 +82,15 @@ LORA = "studies.speech.trainings.lora"
         ("studies.speech.selections.rank.r=[]", ["selections.rank", "recipe, r and alpha"]),
         ("studies.speech.selections.targets.among=[lora]", ["selections.targets", "two variants"]),
         ("studies.speech.selections.targets.among=[lora, base]", ["base", "trained variant"]),
+        ("studies.speech.prompt_searches.base-opro.training=lorra", ["training", "'lora'"]),
+        ("studies.speech.prompt_searches.base-opro.checkpoint=42", ["checkpoint", "has none"]),
+        ("studies.speech.prompt_searches.lora-mlp-opro.checkpoint=7", ["checkpoint", "7"]),
+        ("studies.speech.prompt_searches.base-opro.evaluations=3", ["evaluations", "6 named"]),
+        ("studies.speech.prompt_searches.base-opro.proposer.model=smol", ["model", "smollm2"]),
+        ("studies.speech.prompt_searches.base-random.budget_of=base-random", ["budget_of"]),
+        ("studies.speech.prompt_searches.base-opro.proposer.kind=chance", ["proposer"]),
+        ("studies.speech.variants.base-opro.prompt.search=base-orpo", ["search", "'base-opro'"]),
+        ("studies.speech.variants.lora.prompt=basline", ["prompt", "'baseline'"]),
         ("studies.speech.selections.rank.metric=acuracy", ["metric", "did you mean 'accuracy'"]),
         ("studies.speech.selections.targets.seed=7", ["selections.targets.seed", "7"]),
     ],
@@ -84,6 +102,14 @@ def test_a_mistake_is_one_clear_line(project: Path, change: str, words: list[str
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+def test_the_progress_of_every_rule_is_told(project: Path) -> None:
+    from snakemake_logger_plugin_regen import STAGE_OF_RULE
+
+    text = "".join(path.read_text() for path in sorted((project / "rules").glob("*.smk")))
+    rules = re.findall(r"^rule (\w+):(.*?)(?=^rule |\Z)", text, re.M | re.S)
+    assert {name for name, body in rules if "regen " in body} == set(STAGE_OF_RULE)
 
 
 def test_a_study_cannot_have_the_name_of_a_rule(project: Path) -> None:
@@ -135,6 +161,17 @@ def test_every_field_is_explained() -> None:
             assert described.get("description"), f"{name}.{field} has no description"
 
 
+def test_every_key_that_dvc_watches_is_there(project: Path) -> None:
+    """DVC commits no stage with a key that config.yaml lacks."""
+    written = configuration(project)
+    for name, stage in yaml.safe_load((project / "dvc.yaml").read_text())["stages"].items():
+        for key in stage["params"][0]["config.yaml"]:
+            value: object = written
+            for part in key.split("."):
+                assert isinstance(value, dict) and part in value, (name, key)
+                value = value[part]
+
+
 def test_every_parameter_reaches_dvc(project: Path) -> None:
     """Changing a parameter of any job changes a key that its DVC stage watches.
 
@@ -149,6 +186,7 @@ def test_every_parameter_reaches_dvc(project: Path) -> None:
         "studies.speech.items.test=50": "prediction-speech",
         "studies.speech.variants.lora.decoding.temperature=0.5": "prediction-speech",
         "studies.speech.labels.lora.method=LoRa": "tables-speech",
+        "studies.speech.prompt_searches.base-random.seed=8": "prompts-speech",
         "datasets.speech.seed=8": "data-speech",
         "models.tiny-audio.seed=8": "models-tiny-audio",
         "title=Other": "paper",
@@ -163,7 +201,7 @@ def test_every_parameter_reaches_dvc(project: Path) -> None:
 
 def test_the_tiny_models_defaults_are_the_schemas() -> None:
     from regen.models.tiny_audio import ARCHITECTURE, PRETRAINING
-    from regen.schema.foundation import TinyAudioArchitecture, TinyAudioPretraining
+    from regen.schema.models import TinyAudioArchitecture, TinyAudioPretraining
 
     assert TinyAudioArchitecture().model_dump() == ARCHITECTURE
     assert TinyAudioPretraining().model_dump() == PRETRAINING
@@ -205,6 +243,17 @@ def test_what_is_asked_twice_and_what_comes_from_the_hub_is_checked(
     assert "\n" not in str(error.value)
 
 
+def test_a_search_can_be_with_another_base_than_the_studys(project: Path) -> None:
+    chain = Chain(check(configuration(project, overlays=("paper",))))
+    job = chain.job("prompts", study="speech", search="omni-opro")
+    assert job.inputs["base"].folder == "models/qwen3-omni-30b"
+    search = "studies.speech.prompt_searches"
+    with pytest.raises(InputError, match=r"omni-opro.base: there is no language model 'omni'"):
+        check(configuration(project, f"{search}.omni-opro.base=omni", overlays=("paper",)))
+    with pytest.raises(InputError, match="leave out base"):
+        check(configuration(project, f"{search}.lora-mlp-opro.base=tiny-audio"))
+
+
 def test_a_variant_without_a_row_is_asked_and_compared_but_in_no_table(project: Path) -> None:
     chain = Chain(check(configuration(project)))
     asked = chain.job("prediction", study="speech", variant="base-generate", run="base",
@@ -236,3 +285,102 @@ def test_a_model_of_the_hub_is_one_small_file_and_needs_no_data(project: Path) -
     assert job.params["revision"] is None  # no revision is made up
     omni = chain.job("prediction", study="speech", variant="qwen3-omni", run="base", split="test")
     assert omni.inputs["base"].folder == "models/qwen3-omni-30b"
+
+
+BORROWING = (
+    "studies.more.title=More",
+    "studies.more.benchmark=speech",
+    "studies.more.dataset=speech",
+    "studies.more.items={train: 8, dev: 8, test: 8}",
+    "studies.more.base=tiny-audio",
+    "studies.more.seeds=[42, 123]",
+    "studies.more.reference=base",
+    "studies.more.trainings_of=speech",
+    "studies.more.variants={base: {}, tuned: {training: lora}}",
+    "studies.more.labels={base: {model: Base}, tuned: {model: Tuned}}",
+    "studies.more.comparisons=[]",
+    "studies.more.facets=[]",
+    "studies.more.figures=[]",
+)
+
+
+def test_a_study_can_use_the_checkpoints_of_another(project: Path) -> None:
+    chain = Chain(check(configuration(project, *BORROWING)))
+    assert chain.of_stage("training", "more") == []
+    asked = chain.job("prediction", study="more", variant="tuned", run="seed-123", split="test")
+    assert asked.inputs["adapter"].folder == "results/embedded/speech/checkpoints/lora/seed-123"
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("studies.more.trainings_of=speach", ["trainings_of", "did you mean 'speech'"]),
+        ("studies.more.seeds=[42, 7]", ["studies.more.seeds", "7", "speech"]),
+        ("studies.more.base=smollm2", ["studies.more.base", "tiny-audio"]),
+        ("studies.more.variants.tuned.training=lorra", ["more.variants.tuned", "'lora'"]),
+        ("studies.more.trainings={own: {}}", ["no trainings", "of its own"]),
+        ("studies.more.variants.tuned.epoch=1", ["epoch", "keep_epochs"]),
+    ],
+)
+def test_what_cannot_be_borrowed_is_one_line(project: Path, change: str, words: list[str]) -> None:
+    with pytest.raises(InputError) as error:
+        check(configuration(project, *BORROWING, change))
+    assert all(word in str(error.value) for word in words), error.value
+    assert "\n" not in str(error.value)
+
+
+def test_an_epochs_adapter_is_a_part_of_the_checkpoint(project: Path) -> None:
+    how = "studies.speech.trainings.lora.optimisation"
+    asked = "studies.speech.variants.early={training: lora, epoch: 2}"
+    named = "studies.speech.labels.early={model: Early}"
+    kept = configuration(project, f"{how}.keep_epochs=true", asked, named)
+    chain = Chain(check(kept))
+    job = chain.job("prediction", study="speech", variant="early", run="seed-42", split="test")
+    folder = "results/embedded/speech/checkpoints/lora/seed-42"
+    assert job.inputs["adapter"].path == f"{folder}/epoch-2"
+    assert chain.jobs[folder].beside == ("epoch-1", "epoch-2", "epoch-3")
+    with pytest.raises(InputError, match="epoch: 9, but training lora has 4"):
+        check(configuration(project, f"{how}.keep_epochs=true", asked.replace("2}", "9}"), named))
+    with pytest.raises(InputError, match="leave out max_steps"):
+        check(configuration(project, f"{how}.keep_epochs=true", f"{how}.max_steps=3"))
+
+
+def test_a_study_can_ask_for_resources_of_its_own(project: Path) -> None:
+    config = check(configuration(project, "studies.speech.resources.training={threads: 2}"))
+    assert config.resources_of("training", "speech").threads == 2
+    assert config.resources_of("training").threads == 1
+    with pytest.raises(InputError, match="did you mean 'training'"):
+        check(configuration(project, "studies.speech.resources.trainign={threads: 2}"))
+
+
+def test_a_base_in_four_bits_stands_for_another(project: Path) -> None:
+    four = "models.small={builder: quantised, of: smollm2}"
+    job = Chain(check(configuration(project, four))).job("models", base="small")
+    assert job.outputs == ("held.json",)
+    assert job.inputs["of"].folder == "models/smollm2"
+    with pytest.raises(InputError, match="did you mean 'smollm2'"):
+        check(configuration(project, four.replace("smollm2", "smolm2")))
+    with pytest.raises(InputError, match="not quantised itself"):
+        check(configuration(project, four, "models.less={builder: quantised, of: small}"))
+
+
+def test_the_text_names_the_models_of_each_scale(project: Path) -> None:
+    r"""What \model{...} and \where{...} say follows the configuration."""
+    from regen.described import described, holds, questions
+
+    asked = {}
+    for scale in ("embedded", "small", "paper", "smoke"):
+        overlay = [] if scale == "embedded" else [project / f"config/{scale}.yaml"]
+        config = check(read([project / "config.yaml", *overlay]))
+        asked[scale] = described(config), set(holds(config))
+        assert asked[scale][1] <= questions(config.studies) | {f"scale/{scale}"}
+    words, so = asked["embedded"]
+    assert "Qwen2-Audio architecture, built by the workflow" in words["model/speech"]
+    assert "math/base/tiny_llama" in so and "math/rewards/judged" not in so
+    words, so = asked["paper"]
+    assert words["model/qa"].startswith("Qwen2.5-3B-Instruct (Qwen/Qwen2.5-3B-Instruct), held in")
+    assert words["model/speech/base-opro"] == "Qwen/Qwen3-8B, asked through a server,"
+    assert words["data/math"] == "the data set openai/gsm8k"
+    assert {"math/base/hub", "math/data/own", "math/rewards/judged", "qa/data/qa"} <= so
+    assert "SmolLM2-135M" in asked["small"][0]["model/replies"]
+    assert "mean nothing" in asked["smoke"][0]["model/math"]

@@ -8,10 +8,10 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from regen.errors import InputError
-from regen.figures import grid, reliability
+from regen.figures import grid, reliability, search
 from regen.figures.facets import Point, facets, legend, points
 from regen.figures.facets import draw as draw_figure
-from regen.files import read_json, write_json
+from regen.files import read_json, write_json, write_jsonl
 from regen.metrics import Metric
 from regen.tables.read import follow
 
@@ -202,3 +202,29 @@ def test_reliability_has_a_panel_a_variant(tmp_path: Path) -> None:
     assert before.get_xdata().tolist() == pytest.approx([60, 90])
     assert shifted.get_xdata().tolist() == pytest.approx([50, 80])
     assert shifted.get_ydata().tolist() == pytest.approx([50, 70])
+
+
+def test_a_search_is_a_staircase_of_the_best_so_far(tmp_path: Path) -> None:
+    scores = {"opro": [0.5, 0.75, 0.25], "chance": [0.5, 0.25]}
+    for name, values in scores.items():
+        rows = [
+            {"number": n, "dev_score": value, "best_dev_score": max(values[:n])}
+            for n, value in enumerate(values, 1)
+        ]
+        write_jsonl(tmp_path / name / "history.jsonl", rows)
+        write_json(tmp_path / name / "prompt.json", {"metric": "accuracy"})
+    out = tmp_path / "out"
+    search.search(
+        histories=[tmp_path / name / "history.jsonl" for name in scores],
+        found=[tmp_path / name / "prompt.json" for name in scores],
+        spoken={"opro": "Base with OPRO", "chance": "Base with chance"}, metrics=METRICS,
+        figure={"name": "s", "caption": "C"}, out=out,
+    )  # fmt: skip
+    assert (out / "s.pdf").stat().st_size > 1000 and (out / "s.png").exists()
+    plotted = read_json(out / "s.json")["lines"]
+    assert [row["best_dev_score"] for row in plotted["opro"]] == [0.5, 0.75, 0.75]
+    rows = {"A": plotted["opro"], "B": plotted["chance"]}
+    axes = search.draw(rows, Metric("accuracy")).axes[0]
+    stairs = {line.get_label(): line for line in axes.lines if line.get_drawstyle() == "steps-post"}
+    assert list(stairs["A"].get_ydata()) == [50.0, 75.0, 75.0]
+    assert list(stairs["B"].get_xdata()) == [1, 2]

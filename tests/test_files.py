@@ -75,6 +75,21 @@ def test_a_failed_write_leaves_the_old_file(workdir: Path) -> None:
     assert [p.name for p in workdir.iterdir()] == ["a.json"]
 
 
+@pytest.mark.parametrize("text", ["a\u2028b\u2029c\x85d\x0be\rf", "half \ud83d of a pair"])
+def test_what_a_model_may_say_is_read_again(text: str, workdir: Path) -> None:
+    rows = [{"said": text}, {"said": "next"}]
+    write_jsonl(Path("rows.jsonl"), rows)
+    back = read_jsonl(Path("rows.jsonl"))
+    assert back == json.loads(json.dumps(rows))
+    write_jsonl(Path("again.jsonl"), back)
+    assert Path("again.jsonl").read_bytes() == Path("rows.jsonl").read_bytes()
+
+
+def test_a_file_without_rows_is_empty(workdir: Path) -> None:
+    write_jsonl(Path("rows.jsonl"), [])
+    assert read_jsonl(Path("rows.jsonl")) == []
+
+
 def test_a_truncated_line_is_named(workdir: Path) -> None:
     path = workdir / "rows.jsonl"
     write_jsonl(path, [{"a": 1}, {"a": 2}])

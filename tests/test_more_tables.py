@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from regen.files import read_json, write_json
+from regen.chain.results import TABLES
+from regen.files import Absent, read_json, write_json
 from regen.metrics import Metric
-from regen.tables.read import follow
+from regen.tables.read import Statistics, follow
 from regen.tables.study import tables
 
 
@@ -23,6 +24,8 @@ def made(tmp_path: Path) -> Path:
     statistics = tmp_path / "statistics"
     write_json(statistics / "variants.json", {name: {"accuracy": summary} for name in names})
     write_json(statistics / "comparisons.json", [])
+    write_json(statistics / "common.json", {})
+    write_json(statistics / "failures.json", {})
     points = [
         {"name": f"rank-r{r}", "r": r, "alpha": 16, "targets": "attention", "trainable": 100 * r,
          "value": 0.7 + r / 100}
@@ -61,15 +64,26 @@ def made(tmp_path: Path) -> Path:
     crossing = {"threshold": -2.5, "low": {"absent": "beyond the stimuli"}, "high": 1.0,
                 "n_items": 90, "n_groups": 30, "level": 0.75}  # fmt: skip
     write_json(tmp_path / "thresholds" / "thresholds.json", {"lora": {"snr_db": crossing}})
+    found = tmp_path / "prompts" / "opro" / "prompt.json"
+    write_json(found, {
+        "prompt": "Is it {speech} & 100% of it? A or B_1", "dev_score": 0.75, "metric": "accuracy",
+        "baseline_dev_score": 0.5, "evaluated": 12, "proposed": 30, "dropped_in_all": 20,
+        "dropped": {"too long": 15, "scored before": 5},
+    })  # fmt: skip
     labels = {"model": "M", "method": "L", "prompt": "P", "trivial": False}
     (tmp_path / "tables").mkdir()
     tables(
         statistics=statistics, calibrations=[calibration],
         thresholds=[tmp_path / "thresholds" / "thresholds.json"], selections=[rank],
-        agreements=[text], checkpoints=checkpoints,
+        agreements=[text], checkpoints=checkpoints, searches=[found],
         study="toy", variants={name: {**labels, "spoken": name.upper()} for name in names},
         metrics={"accuracy": asdict(Metric("accuracy"))}, comparisons=[], reference="base",
-        agreement=[("base", "base-text")], out=tmp_path / "tables",
+        agreement=[("base", "base-text")],
+        called={
+            "searches": {"opro": "BASE with OPRO"}, "axes": {"snr_db": "SNR (dB)"},
+            "trainings": {"lora": "LORA", "mlp": "LORA + MLP"},
+        },
+        out=tmp_path / "tables",
     )  # fmt: skip
     return tmp_path
 
@@ -80,16 +94,11 @@ def cells(made: Path, name: str) -> dict[str, dict[str, Any]]:
     return {row["name"]: dict(zip(columns, row["cells"], strict=True)) for row in content["rows"]}
 
 
-EVERY = (
-    "grid",
-    "adapters",
-    "cost",
-    "agreement",
-    "speed",
-    "calibration",
-    "confidence",
-    "thresholds",
-)
+OF_ANSWERS = {"kinds", "wins", "ranking", "abstention", "behaviour"}  # see test_answers.py
+FEEDBACK = {"traits", "common", "validity", "explanations"}  # tested with its benchmark
+OF_SETS = {"diversity", "quality", "passing", "changes", "objectives", "spending"}  # test_sets.py
+OTHERS = {"comparison", "tests", "per-seed", "rubric", "sweeps"}  # test_tables, solutions, sweep
+EVERY = sorted({*TABLES} - OTHERS - OF_ANSWERS - FEEDBACK - OF_SETS)
 
 
 @pytest.mark.parametrize("name", EVERY)
@@ -122,6 +131,12 @@ def test_measured_numbers_are_marked_and_averaged_over_seeds(made: Path) -> None
         assert read_json(made / "tables" / f"{name}.json")["measured"] is False
 
 
+def test_recipes_and_stimuli_are_called_what_the_configuration_calls_them(made: Path) -> None:
+    assert cells(made, "adapters")["mlp"]["training"]["text"] == "LORA + MLP"
+    assert cells(made, "cost")["mlp"]["training"]["text"] == "LORA + MLP"
+    assert cells(made, "thresholds")["lora/snr_db"]["axis"]["text"] == "SNR (dB)"
+
+
 def test_both_paths_are_named_after_the_model(made: Path) -> None:
     row = cells(made, "speed")["base-text"]
     assert (row["variant"]["text"], row["options"]["text"], row["ratio"]["text"]) == (
@@ -147,3 +162,28 @@ def test_probabilities_and_thresholds(made: Path) -> None:
     assert row["threshold"]["text"] == "−2.50"
     assert row["low"]["text"] == "n/a (beyond the stimuli)"
     assert "75%" in read_json(made / "tables" / "thresholds.json")["caption"]
+
+
+def test_a_search_says_what_it_dropped_and_what_it_found(made: Path) -> None:
+    row = cells(made, "prompts")["opro"]
+    said = {name: cell["text"] for name, cell in row.items()}
+    assert said.pop("prompt") == "Is it {speech} & 100% of it? A or B_1"
+    assert said == {
+        "search": "BASE with OPRO", "proposed": "30", "dropped": "20", "evaluated": "12",
+        "baseline_dev_score": "50.0", "dev_score": "75.0",
+    }  # fmt: skip
+    content = read_json(made / "tables" / "prompts.json")
+    assert content["notes"] == ["Dropped, by reason: BASE with OPRO: scored before 5, too long 15."]
+    typeset = (made / "tables" / "prompts.tex").read_text()
+    assert r"Is it \{speech\} \& 100\% of it? A or B\_1" in typeset
+
+
+def test_what_an_absent_value_would_hold_is_absent_for_its_reason(tmp_path: Path) -> None:
+    absent = {"absent": "one reply is no set"}
+    found = {"retrieval": {"distinct": {"mean": absent, "seeds_and_items": absent}}}
+    write_json(tmp_path / "variants.json", found)
+    write_json(tmp_path / "comparisons.json", [])
+    read = Statistics(tmp_path)
+    value, source = read.variant("retrieval", "distinct", "seeds_and_items", "low")
+    assert value == Absent("one reply is no set")
+    assert source.pointer == "/retrieval/distinct/seeds_and_items"

@@ -22,6 +22,8 @@ MAIN = r"""\pdfsuppressptexinfo=-1 \pdftrailerid{} \pdfinfoomitdate=1
   \else\PackageError{regen}{no result #1}{}\fi}
 \newcommand{\verdict}[1]{\result{#1/verdict}}
 \newcommand{\literal}[1]{#1}
+\newcommand{\model}[1]{\result{model/#1}}\newcommand{\data}[1]{\result{data/#1}}
+\newcommand{\where}[3]{\ifcsname regen@where/#1\endcsname#2\else#3\fi}
 \input{numbers}\input{settings}
 \begin{document}\papertitle. \paperstamp
 \input{abstracts}\input{studies}\input{appendix}\end{document}
@@ -50,6 +52,8 @@ def place(tmp_path: Path) -> dict[str, Any]:
         "base": {"accuracy": summary(0.5, ["base"])},
         "lora": {"accuracy": summary(0.7125, ["1", "2"])},
     })  # fmt: skip
+    write_json(statistics / "common.json", {})
+    write_json(statistics / "failures.json", {})
     write_json(statistics / "comparisons.json", [{
         "family": "main", "metric": "accuracy", "a": "lora", "b": "base", "estimate": 0.2125,
         "low": 0.1, "high": -0.3, "p": 0.0001, "p_holm": 0.0002, "df": 8.25, "n_items": 200,
@@ -64,6 +68,11 @@ def place(tmp_path: Path) -> dict[str, Any]:
     chosen = {"winner": winner, "why": "the best", "n_items": 100, "points": [winner]}
     chosen["metric"] = "accuracy"
     write_json(selection, chosen)
+    search = tmp_path / "results" / "toy" / "prompts" / "opro" / "prompt.json"
+    write_json(search, {
+        "metric": "accuracy", "evaluated": 12, "asked": 5, "proposed": 30, "dropped_in_all": 20,
+        "found_at": 7, "dev_items": 100, "dev_score": 0.75, "baseline_dev_score": 0.5,
+    })  # fmt: skip
     across = tmp_path / "results" / "across"
     write_json(across / "simulation" / "simulation.json", {
         "grid": {"replications": 40, "seeds": [1, 3]},
@@ -80,11 +89,13 @@ def place(tmp_path: Path) -> dict[str, Any]:
         "main": tmp_path / "main.tex", "sections": [tmp_path / "toy.tex"],
         "abstracts": [tmp_path / "abstract.tex"], "tables": [tables],
         "figures": [], "statistics": [statistics],
-        "selections": [selection], "appendix": tmp_path / "appendix.tex",
+        "selections": [selection], "searches": [search], "appendix": tmp_path / "appendix.tex",
         "appendix_tables": across / "tables",
         "simulation": across / "simulation" / "simulation.json",
         "studies": ["toy"], "title": "A & B_1 50% {x} α",
         "scale": "embedded", "stamp": "stamped: no #1",
+        "described": {"model/toy": "Qwen_3 (a/b)", "data/toy": "the data set d"},
+        "holds": ["toy/base/hub"],
         "spoken": {"toy": {"base": "the base_1", "lora": "LoRA & MLP"}},
         "metrics": {"toy": {"accuracy": asdict(Metric("accuracy"))}},
     }  # fmt: skip
@@ -113,9 +124,39 @@ def test_the_text_has_the_results_and_the_verdict(place: dict[str, Any], tmp_pat
 
 
 @needs_latex
+def test_the_text_is_that_of_the_models_that_are_configured(
+    place: dict[str, Any], tmp_path: Path
+) -> None:
+    said = r"""We took \model{toy} and \data{toy}; \where{toy/base/hub}{it is public}{we built it},
+        \where{toy/base/tiny_llama}{a tiny one}{no tiny one}\where{scale/paper}{, at last}{}."""
+    write_text(place["sections"][0], said)
+    text = text_of(make(place, tmp_path / "out") / "main.pdf")
+    assert "We took Qwen_3 (a/b) and the data set d; it is public, no tiny one." in text
+
+
+@needs_latex
 def test_two_folders_give_the_same_bytes(place: dict[str, Any], tmp_path: Path) -> None:
     first, second = make(place, tmp_path / "one"), make(place, tmp_path / "other folder")
     assert (first / "main.pdf").read_bytes() == (second / "main.pdf").read_bytes()
+
+
+@needs_latex
+def test_what_sticks_out_of_the_page_is_named(
+    place: dict[str, Any], tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make(place, tmp_path / "fits")
+    assert "wider" not in capfd.readouterr().err
+    wide = TABLE.replace("x\\end", "\n\\begin{tabular}{l}" + "m" * 200 + "\\end{tabular}\\end")
+    write_text(place["tables"][0] / "comparison.tex", wide)
+    make(place, tmp_path / "wide")
+    said = capfd.readouterr().err.splitlines()
+    assert len(said) == 1
+    tall = TABLE.replace("x\\end", "\n\\begin{tabular}{l}" + "m\\\\" * 90 + "\\end{tabular}\\end")
+    write_text(place["tables"][0] / "comparison.tex", tall)
+    make(place, tmp_path / "tall")
+    assert "pt taller than the page" in capfd.readouterr().err
+    assert said[0].startswith("paper/tables/toy/comparison.tex:2: ")
+    assert "pt wider than the page" in said[0]
 
 
 @needs_latex
@@ -127,6 +168,8 @@ def test_every_number_stands_at_its_source(place: dict[str, Any], tmp_path: Path
     assert numbers["across/grid/replications"]["text"] == "40"
     assert numbers["toy/selection/rank/r"]["text"] == "8"
     assert numbers["toy/selection/rank/value"]["text"] in ("81.2", "81.3")
+    assert numbers["toy/prompts/opro/dropped_in_all"]["text"] == "20"
+    assert numbers["toy/prompts/opro/dev_score"]["text"] == "75.0"
     assert numbers["toy/base/accuracy/seeds"]["value"] == 0
     assert numbers["toy/base/accuracy/sd"]["text"] == "n/a (one run)"
     assert numbers["toy/main/lora-vs-base/high"]["text"] == "−30.0"
@@ -145,7 +188,13 @@ def test_every_number_stands_at_its_source(place: dict[str, Any], tmp_path: Path
         (r"It reaches 71.2\,\%.", r"toy\.tex: line 1: the number '71\.2'"),
         ("Fine.\n\nBut 3 seeds.", r"line 3: the number '3'"),
         (r"\result{toy/lorra/accuracy/mean}", r"line 1: no result .*did you mean 'toy/lora/acc"),
-        (r"\verdict{toy/main/base-vs-lora}", r"no result 'toy/main/base-vs-lora'"),
+        (r"\model{tioy}", r"no model 'tioy'; did you mean 'model/toy'"),
+        (
+            r"\where{toy/base/tiny_lama}{a}{b}",
+            r"no where .*did you mean .*/tiny_llama",
+        ),
+        (r"\where{toy/base/hub}{93 of them}{b}", r"the number '93' is typed by hand"),
+        (r"\verdict{toy/main/base-vs-lora}", r"no verdict 'toy/main/base-vs-lora'"),
         (r"\result {toy/lorra/accuracy/mean}", r"line 1: no result 'toy/lorra"),
         ("\n\\renewcommand{\\result}[1]{good}", r"line 2: \\result is the paper's own"),
         (r"\def\verdict#1{good}", r"line 1: \\verdict is the paper's own"),

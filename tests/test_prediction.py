@@ -139,6 +139,9 @@ def test_a_prompt_from_a_file_is_the_named_one_with_the_same_words(
         ("p.json", b"[1]", "holds no prompt"),
         ("p.json", b"{", "is not JSON"),
         ("p.txt", b"\xff\xfe", "cannot be read as text"),
+        ("p.txt", b"\xef\xbb\xbf\n", "holds no prompt"),
+        ("p.json", b'{"prompt": "hi \\ud83d"}', r"holds U\+D83D, which is no text"),
+        ("p.txt", b"hi \x00 there", r"holds U\+0000, which is no text"),
     ],
 )
 def test_a_bad_prompt_file_is_one_line(tmp_path: Path, name: str, content: bytes, reason: str):
@@ -146,6 +149,16 @@ def test_a_bad_prompt_file_is_one_line(tmp_path: Path, name: str, content: bytes
     with pytest.raises(InputError, match=reason) as error:
         read_prompt(tmp_path / name)
     assert "\n" not in str(error.value) and name in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("p.txt", b"A or B?\r\n"), ("p.json", b'{"prompt": "A or B?"}')]
+)
+def test_the_mark_at_the_beginning_of_a_prompt_file_is_not_asked(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
+    (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + content)
+    assert read_prompt(tmp_path / name) == "A or B?"
 
 
 def test_probabilities_are_the_softmax_over_the_options() -> None:

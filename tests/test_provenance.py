@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -9,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from regen import code
+from regen.digests import Digests
 from regen.errors import InputError
 from regen.files import read_json, sha256, write_text
-from regen.provenance import Digests, Input, Job, listed_outputs, run, why_stale
+from regen.provenance import Input, Job, listed_outputs, run, why_stale
 
 
 @pytest.fixture
@@ -84,6 +86,22 @@ def test_a_hand_edit_is_found_and_kept_aside(toy: Job, name: str, capsys) -> Non
     assert [copy.read_text() for copy in copies] == ["rigged"]
     assert name in capsys.readouterr().err
     assert Path("made/toy/copy.txt").read_text() == "hello!"
+
+
+def test_what_was_measured_elsewhere_comes_with_a_commit_and_is_no_edit(toy: Job) -> None:
+    run(toy, Digests())
+    Path("made/toy/timing.json").write_text("measured elsewhere")
+    git = ("git", "-c", "user.name=t", "-c", "user.email=t@example.org")
+    subprocess.run([*git, "init", "-q"], check=True)
+    subprocess.run([*git, "add", "made"], check=True)
+    assert reason(toy) == "edited by hand: timing.json"
+    subprocess.run([*git, "commit", "-qm", "recorded"], check=True)
+    assert reason(toy) == ""
+    Path("made/toy/timing.json").write_text("rigged")
+    assert reason(toy) == "edited by hand: timing.json"
+    Path("made/toy/copy.txt").write_text("rigged")
+    subprocess.run([*git, "commit", "-qam", "rigged"], check=True)
+    assert reason(toy) == "edited by hand: copy.txt"
 
 
 def test_files_that_were_not_pulled_are_not_stale(toy: Job) -> None:
@@ -268,6 +286,10 @@ class TestCodeHash:
             '"""Says."""\n\n\ndef f():  # why\n    """Doc."""\n\n    return (\n        1\n    )\n'
         )
         assert self.hash_after(package / "b.py", text) == before
+
+    def test_what_is_not_python_is_one_line(self, package: Path) -> None:
+        with pytest.raises(InputError, match=r"b\.py:2: is not Python \(.*\); mend it"):
+            self.hash_after(package / "b.py", "def f():\n    return (\n")
 
     def test_an_import_inside_a_function_counts(self, package: Path) -> None:
         text = "def g():\n    from regen import c\n    return c.x\n"

@@ -36,6 +36,14 @@ def comparison(a: str, b: str, p_holm: Any) -> dict[str, Any]:
     }  # fmt: skip
 
 
+NOTHING_ELSE: dict[str, Any] = {
+    "study": "toy", "selections": [], "calibrations": [], "thresholds": [], "searches": [],
+    "agreements": [], "checkpoints": [], "agreement": [],
+    "called": {"searches": {}, "trainings": {}, "axes": {}},
+}  # fmt: skip
+"""What a study without choices, calibration and trainings gives its tables."""
+
+
 @pytest.fixture
 def made(tmp_path: Path) -> Path:
     """The tables of a study with nasty labels, one seed missing its SD, one p not computed."""
@@ -46,6 +54,8 @@ def made(tmp_path: Path) -> Path:
         "one": {"accuracy": summary(0.8, 0.0125, {"1": 0.79, "2": 0.81})},
         "two": {"accuracy": summary(0.7, 0.02, {"1": 0.7, "2": 0.7})},
     })  # fmt: skip
+    write_json(folder / "common.json", {})
+    write_json(folder / "failures.json", {})
     write_json(folder / "comparisons.json", [
         comparison("one", "base", 0.0004), comparison("two", "base", {"absent": "two seeds"}),
         comparison("one", "two", 0.012),
@@ -59,18 +69,12 @@ def made(tmp_path: Path) -> Path:
     families = [{"metric": "accuracy"}]
     tables(
         statistics=folder,
-        study="toy",
         variants=variants,
         metrics={"accuracy": asdict(Metric("accuracy"))},
-        selections=[],
-        calibrations=[],
-        thresholds=[],
-        agreements=[],
-        checkpoints=[],
-        agreement=[],
         comparisons=families,
         reference="base",
         out=out,
+        **NOTHING_ELSE,
     )
     return out
 
@@ -109,22 +113,18 @@ def study(folder: Path, metric: Metric, means: dict[str, float]) -> Path:
     write_json(folder / "statistics" / "variants.json", summaries)
     row = comparison("b", "a", 0.2) | {"metric": "m", "family": "f"}
     write_json(folder / "statistics" / "comparisons.json", [row])
+    write_json(folder / "statistics" / "common.json", {})
+    write_json(folder / "statistics" / "failures.json", {})
     labels = {"model": "M", "method": "L", "prompt": "P", "trivial": False}
     out = folder / "tables"
     tables(
         statistics=folder / "statistics",
-        study="toy",
         variants={name: {**labels, "spoken": name.upper()} for name in means},
         metrics={"m": asdict(metric)},
-        selections=[],
-        calibrations=[],
-        thresholds=[],
-        agreements=[],
-        checkpoints=[],
-        agreement=[],
         comparisons=[{"metric": "m"}],
         reference="a",
         out=out,
+        **NOTHING_ELSE,
     )
     return out
 
@@ -173,7 +173,7 @@ def test_csv_has_full_precision(made: Path) -> None:
 def test_latex_sets_every_label(made: Path, tmp_path: Path) -> None:
     body = "".join((made / f"{t}.tex").read_text() for t in ("comparison", "tests", "per-seed"))
     (tmp_path / "t.tex").write_text(
-        "\\documentclass{article}\\usepackage{array,booktabs}\\usepackage[T1]{fontenc}"
+        "\\documentclass{article}\\usepackage{array,booktabs,graphicx}\\usepackage[T1]{fontenc}"
         "\\usepackage[utf8]{inputenc}\\begin{document}\n" + body + "\\end{document}"
     )
     command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "t.tex"]
@@ -183,9 +183,47 @@ def test_latex_sets_every_label(made: Path, tmp_path: Path) -> None:
     assert "M&M_1 {x} 5% $~^\\" in page.stdout.decode()
 
 
+@pytest.mark.skipif(shutil.which("pdflatex") is None, reason="needs LaTeX")
+def test_latex_sets_whatever_a_model_says(tmp_path: Path) -> None:
+    """As the paper is set: every character of the first blocks, and some of later ones."""
+    known = [chr(code) for code in range(0x2500) if not 0xD800 <= code < 0xE000]
+    said = "你😀\u2028\ud83d" + "".join(known)
+    head = (Path(__file__).parents[1] / "paper/main.tex").read_text().split("% Numbers")[0]
+    lines = [escape(said[start : start + 40]) for start in range(0, len(said), 40)]
+    (tmp_path / "t.tex").write_text(
+        head + "\\begin{document}\\raggedright\n" + "\n\n".join(lines) + "\n\\end{document}\n"
+    )
+    command = ["pdflatex", "-halt-on-error", "-interaction=nonstopmode", "t.tex"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True)
+    assert done.returncode == 0, done.stdout.decode(errors="replace")[-1500:]
+    page = subprocess.run(["pdftotext", "t.pdf", "-"], cwd=tmp_path, capture_output=True)
+    assert "[U+4F60][U+1F600]" in page.stdout.decode().replace("\n", "")
+
+
 def test_markdown_keeps_its_columns(made: Path) -> None:
     lines = [x for x in (made / "comparison.md").read_text().splitlines() if x.startswith("|")]
     assert {line.replace("\\|", "").count("|") for line in lines} == {9}
+
+
+def test_a_column_can_stand_above_its_rows() -> None:
+    columns = (Column("a", "A", numeric=False, above=True), Column("b", "B"))
+    rows = [Row(f"{name}{k}", (Cell(name), Cell(str(k))), block) for block, name in
+            enumerate("xy") for k in (1, 2)]  # fmt: skip
+    made = Table(name="t", study="s", caption="C", columns=columns, rows=tuple(rows))
+    body = made.to_latex().partition(r"\midrule")[2].partition(r"\bottomrule")[0].split("\n")
+    over = [r"\multicolumn{1}{@{}l}{\textit{x}} \\*", r"\multicolumn{1}{@{}l}{\textit{y}} \\*"]
+    one, two = r"1 \\", r"2 \\"
+    lines = [line.strip() for line in body if line.strip()]
+    assert lines == [over[0], one, two, r"\midrule", over[1], one, two]
+    assert "| x | 1 |" in made.to_markdown().splitlines()
+
+
+def test_lines_of_a_cell_stay_in_the_cell() -> None:
+    columns = (Column("a", "A", numeric=False), Column("b", "B", numeric=False, width=0.5))
+    rows = (Row("r", (Cell("one\ntwo"), Cell("three\nfour | 5%"))),)
+    made = Table(name="t", study="s", caption="C", columns=columns, rows=rows)
+    assert "| one<br>two | three<br>four \\| 5% |" in made.to_markdown().splitlines()
+    assert r"one two & three\newline four \textbar{} 5\% \\" in made.to_latex()
 
 
 def test_escape_leaves_plain_words_alone() -> None:

@@ -26,6 +26,8 @@ OPTIMISATION = {
     "weight_decay": 0.01,
     "max_grad_norm": 1.0,
     "save_every": 3,
+    "group_by_length": False,
+    "keep_epochs": False,
 }
 FILES = ("adapter_model.safetensors", "adapter_config.json", "log.jsonl", "summary.json")
 
@@ -171,6 +173,33 @@ def test_every_epoch_takes_every_item_once_in_a_new_order() -> None:
     assert epochs[0] != epochs[1]
     assert batch_of_step(4, 20, 8, 42) != batch_of_step(4, 20, 8, 43)
     assert len(batch_of_step(2, 20, 8, 42)) == 4
+
+
+def test_items_of_a_length_share_a_step_and_every_one_comes_once() -> None:
+    lengths = np.random.default_rng(0).integers(1, 100, 50).tolist()
+    for epoch in range(2):
+        steps = [batch_of_step(7 * epoch + s, 50, 8, 42, lengths) for s in range(7)]
+        assert sorted(i for step in steps for i in step) == list(range(50))
+        spread = [max(lengths[i] for i in s) - min(lengths[i] for i in s) for s in steps]
+        assert max(spread) < 40  # by chance a step of eight spreads over about 77
+        means = [np.mean([lengths[i] for i in step]) for step in steps]
+        assert means != sorted(means) and means != sorted(means, reverse=True)
+
+
+def test_the_adapter_of_each_epoch_is_that_of_a_training_that_ends_there(
+    base: Path, data: Path, tmp_path: Path
+) -> None:
+    """With the same schedule: it is what the epochs share, so they are cut from one training."""
+    kept = OPTIMISATION | {"epochs": 3, "keep_epochs": True, "group_by_length": True}
+    run(base, data, tmp_path / "kept", optimisation=kept)
+    short = kept | {"keep_epochs": False}
+    last = run(base, data, tmp_path / "short", optimisation=short)
+    assert contents(tmp_path / "kept") == last
+    epochs = [tmp_path / "kept" / f"epoch-{n}" for n in (1, 2)]
+    assert not (tmp_path / "kept" / "epoch-3").exists()
+    weights = [(e / "adapter_model.safetensors").read_bytes() for e in epochs]
+    assert len({*weights, last["adapter_model.safetensors"]}) == 3
+    assert all((e / "adapter_config.json").exists() for e in epochs)
 
 
 CHILD = """

@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 
 import regen
+from regen.errors import InputError
 
 PACKAGE = Path(regen.__file__).parent
 NOT_CODE_OF_A_STAGE = {
@@ -18,6 +19,8 @@ NOT_CODE_OF_A_STAGE = {
     "regen.cli",
     "regen.code",
     "regen.config",
+    "regen.digests",
+    "regen.image",
     "regen.planning",
     "regen.provenance",
     "regen.report",
@@ -25,6 +28,7 @@ NOT_CODE_OF_A_STAGE = {
     "regen.status",
     "regen.trace",
     "regen.versioning",
+    "regen.warm",
 }
 
 
@@ -57,7 +61,10 @@ def file_of(module: str) -> Path | None:
 @cache
 def _read(path: Path, mtime: int) -> tuple[str, tuple[str, ...]]:
     """The normalised hash of one file, and every name of the package that it may import."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    except SyntaxError as error:
+        raise InputError(f"{path}:{error.lineno}: is not Python ({error.msg}); mend it") from None
     imported: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):

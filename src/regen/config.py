@@ -18,6 +18,7 @@ from regen.chain import STAGES
 from regen.errors import InputError, nearest
 from regen.schema import Config
 from regen.schema.common import known
+from regen.schema.datasets import OwnData
 from regen.schema.study import Study
 
 
@@ -66,6 +67,9 @@ def check(merged: Mapping[str, Any]) -> Config:
     """The configuration, validated. Raises InputError with one line: what, where, what to do."""
     try:
         config = Config.model_validate(without_nulls(merged))
+        for name, data in config.datasets.items():
+            if isinstance(data, OwnData):
+                known(data.benchmark, list_benchmarks(), f"datasets.{name}.benchmark", "benchmark")
         for name, study in config.studies.items():
             check_benchmark(name, study)
         for stage in config.resources:
@@ -87,24 +91,41 @@ def check_benchmark(name: str, study: Study) -> None:
     for training, recipe in study.trainings.items():
         known(recipe.prompt, benchmark.prompts, f"{where}.trainings.{training}.prompt", "prompt")
     for variant, row in study.variants.items():
-        known(row.prompt, benchmark.prompts, f"{where}.variants.{variant}.prompt", "prompt")
+        if isinstance(row.prompt, str):
+            known(row.prompt, benchmark.prompts, f"{where}.variants.{variant}.prompt", "prompt")
         if row.trivial is not None:
             place = f"{where}.variants.{variant}.trivial"
             known(row.trivial, benchmark.trivial, place, "trivial baseline")
+    for search, settings in study.prompt_searches.items():
+        if settings.evaluations < len(benchmark.prompts):
+            raise ValueError(
+                f"{where}.prompt_searches.{search}.evaluations: {settings.evaluations} is less "
+                f"than the {len(benchmark.prompts)} named prompts, where a search starts"
+            )
+    for stage in study.resources:
+        known(stage, STAGES, f"{where}.resources", "stage")
     for facet in study.facets:
         known(facet, benchmark.facets, f"{where}.facets", "facet")
     for choice, selection in study.selections.items():
         place = f"{where}.selections.{choice}.metric"
         known(selection.metric, benchmark.metrics, place, "metric")
+    for sweep, tried in study.sweeps.items():
+        known(tried.metric, benchmark.metrics, f"{where}.sweeps.{sweep}.metric", "metric")
+    if study.answers is not None:
+        for metric in (*study.answers.tolerances, *study.answers.ranking):
+            known(metric, benchmark.metrics, f"{where}.answers", "metric")
+    for metric in study.draws.metrics if study.draws else ():
+        known(metric, benchmark.metrics, f"{where}.draws.metrics", "metric")
     if study.thresholds is not None:
         metric = study.thresholds.metric
         known(metric, benchmark.metrics, f"{where}.thresholds.metric", "metric")
     for comparison in study.comparisons:
         place = f"{where}.comparisons.{comparison.family}.metric"
         known(comparison.metric, benchmark.metrics, place, "metric")
-    for figure in (one for one in study.figures if one.kind == "facet"):
-        place = f"{where}.figures.{figure.name}.metric"
-        known(figure.metric, benchmark.metrics, place, "metric")
+    for figure in (one for one in study.figures if one.kind in ("facet", "pareto")):
+        place = f"{where}.figures.{figure.name}"
+        for metric in (figure.metric, figure.other) if figure.other else (figure.metric,):
+            known(metric, benchmark.metrics, place, "metric")
 
 
 NAMED = (
@@ -112,11 +133,14 @@ NAMED = (
     "models",
     "studies",
     "trainings",
+    "prompt_searches",
     "selections",
     "variants",
     "labels",
     "resources",
+    "proposer",
 )
+"""Keys of which an overlay can take an entry out by setting it to null."""
 
 
 def without_nulls(merged: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import hashlib
 import json
 import math
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 from regen.errors import InputError
 
+SURROGATE = re.compile("[\ud800-\udfff]")
 SIGNIFICANT_DIGITS = 12
 """Floats are written with so many digits: enough for any result, few enough that the last bits in
 which two processors may differ do not reach the file."""
@@ -68,11 +70,12 @@ def plain(value: Any, where: str = "value") -> Any:
 
 
 def dumps(value: Any, indent: int | None = 1) -> str:
-    """Canonical JSON: sorted keys, stable floats, no NaN."""
+    """Canonical JSON: sorted keys, stable floats, no NaN; half a surrogate pair as an escape."""
     separators = (",", ": ") if indent else (", ", ": ")
-    return json.dumps(
+    text = json.dumps(
         plain(value), indent=indent, sort_keys=True, ensure_ascii=False, separators=separators
     )
+    return SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
@@ -115,7 +118,8 @@ def read_jsonl(path: Path) -> list[dict[str, Any]]:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from None
-    for number, line in enumerate(text.splitlines(), 1):
+    # Not splitlines: a text may hold U+2028 and others that it takes for ends of lines.
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), 1):
         try:
             row = json.loads(line)
         except ValueError:

@@ -6,10 +6,12 @@ import os
 import platform
 import socket
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 from regen.files import sha256
+from regen.image import VARIABLE
 
 ENVIRONMENT_PACKAGES = ("numpy", "scipy", "torch", "transformers", "peft", "snakemake", "dvc")
 
@@ -39,18 +41,26 @@ def git_state() -> dict[str, Any]:
     }
 
 
+def committed(path: Path) -> bool:
+    """Whether a file is as git's last commit has it; no outside a repository."""
+    inside = ("-C", str(path.parent))
+    blob = _git(*inside, "rev-parse", "--verify", "--quiet", f"HEAD:./{path.name}")
+    return bool(blob) and blob == _git(*inside, "hash-object", path.name)
+
+
 def environment() -> dict[str, str]:
-    """Versions of the packages that matter, the lock's hash, and the image if there is one."""
+    """Versions of the packages that matter, the hash of the lock that they were installed from, and
+    the image if there is one."""
     found = {}
     for package in ENVIRONMENT_PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    lock = Path("constraints.txt")
+    lock = Path(sys.prefix).parent / "constraints.txt"  # an image has its own
     if lock.exists():
         found["lock"] = sha256(lock)
-    if image := os.environ.get("REGEN_IMAGE"):
+    if image := os.environ.get(VARIABLE):
         found["image"] = image
     return found
 

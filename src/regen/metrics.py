@@ -6,13 +6,15 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Metric:
     """label: as a sentence has it; percent: a share, printed in percent and compared in points;
-    digits: after the point, None for four significant ones.
+    digits: after the point, None for four significant ones; least: the smallest value there can
+    be, where it is no share.
     """
 
     label: str
     percent: bool = True
     larger_is_better: bool = True
     digits: int | None = 1
+    least: float | None = None
 
     @property
     def factor(self) -> int:
@@ -22,6 +24,11 @@ class Metric:
         """The format of a value times `factor`."""
         sign = "+" if signed else ""
         return f"{{:{sign}.4g}}" if self.digits is None else f"{{:{sign}.{self.digits}f}}"
+
+    @property
+    def range(self) -> tuple[float | None, float | None]:
+        """The smallest and the largest value there can be; None where there is none."""
+        return (0, 1) if self.percent else (self.least, None)
 
     @property
     def heading(self) -> str:

@@ -52,7 +52,7 @@ def numbers_of(
             yield Number(f"{here}/seeds", str(seeds), seeds, (source,))
     for index, comparison in enumerate(read.comparisons):
         metric = metrics[comparison["metric"]]
-        here = f"{study}/{comparison['family']}/{comparison['a']}-vs-{comparison['b']}"
+        here = f"{study}/{read.address(index)}"
         for part in DIFFERENCE:
             found = read.comparison(index, part)
             yield _number(f"{here}/{part}", metric.pattern(signed=True), metric.factor, found)
@@ -69,6 +69,31 @@ def numbers_of(
             yield Number(f"{here}/{part}", text, value, (source,))
         yield _verdict(here, index, read, spoken, metric)
         yield _limits(here, comparison, index)
+    yield from _numbers_of_common(study, folder / "common.json", metrics)
+    for variant, found in read_json(folder / "failures.json").items():
+        for part in ("answers", "failed", "most"):
+            source = Source("statistics", "failures.json", pointer(variant, part))
+            value = unwrap(found[part])
+            yield Number(f"{study}/{variant}/failures/{part}", str(value), value, (source,))
+
+
+def _numbers_of_common(study: str, file: Path, metrics: dict[str, Metric]) -> Iterator[Number]:
+    """Keys such as traits/common/all/error/qlora/mean and traits/common/all/error/n_items."""
+    for subset, content in read_json(file).items():
+        for name, found in content["metrics"].items():
+            here, at = f"{study}/common/{subset}/{name}", (subset, "metrics", name)
+            source = Source("statistics", file.name, pointer(*at, "n_items"))
+            count = found["n_items"]
+            yield Number(f"{here}/n_items", str(count), count, (source,))
+            for variant, means in found["variants"].items():
+                for part in ("mean", "sd"):
+                    source = Source(
+                        "statistics", file.name, pointer(*at, "variants", variant, part)
+                    )
+                    value = (unwrap(means[part]), source)
+                    metric = metrics[name]
+                    key = f"{here}/{variant}/{part}"
+                    yield _number(key, metric.pattern(), metric.factor, value)
 
 
 def classes(summary: dict[str, Any]) -> list[str]:
@@ -95,6 +120,20 @@ def numbers_of_selection(file: Path, metrics: dict[str, Metric]) -> Iterator[Num
         yield number(name, "{}", 1, "winner", name)
     count, source = len(chosen["points"]), Source(folder, file.name, "/points")
     yield Number(f"{study}/{folder}/points", str(count), count, (source,))
+
+
+def numbers_of_search(file: Path, metrics: dict[str, Metric]) -> Iterator[Number]:
+    """What a search for a prompt came to: keys such as speech/prompts/base-opro/evaluated."""
+    study, folder = file.parents[2].name, f"prompts/{file.parent.name}"
+    found = read_json(file)
+    metric = metrics[found["metric"]]
+    scores = (metric.pattern(), metric.factor)
+    for name in ("evaluated", "asked", "proposed", "dropped_in_all", "found_at", "dev_items"):
+        source = Source(folder, file.name, pointer(name))
+        yield _number(f"{study}/{folder}/{name}", "{:d}", 1, (found[name], source))
+    for name in ("dev_score", "baseline_dev_score"):
+        source = Source(folder, file.name, pointer(name))
+        yield _number(f"{study}/{folder}/{name}", *scores, (found[name], source))
 
 
 def numbers_across(simulation: Path, findings: Path) -> Iterator[Number]:

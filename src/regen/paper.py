@@ -4,14 +4,26 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from regen.described import questions
 from regen.errors import InputError
 from regen.files import write_json, write_text
 from regen.metrics import Metric
-from regen.numbers import Number, macros, numbers_across, numbers_of, numbers_of_selection
+from regen.numbers import (
+    Number,
+    macros,
+    numbers_across,
+    numbers_of,
+    numbers_of_search,
+    numbers_of_selection,
+)
+from regen.numbers_of_answers import numbers_of_answers
+from regen.numbers_of_sets import numbers_of_sets
 from regen.prose import check_prose
 from regen.tables.table import escape
 
@@ -20,6 +32,11 @@ EPOCH = "1767225600"
 """The time that the PDF bears, in seconds: any fixed one gives the same bytes every day."""
 LOG = Path(".regen/latex.log")
 PROBLEM = re.compile(r"^(?P<place>[^\s:]+:\d+): (?P<what>.+)$|^! (?P<words>.+)$", re.M)
+OPENED = re.compile(r"\((?:\./)?([^\s()]+\.tex)")
+WIDE = re.compile(r"^Overfull \\hbox \((\d+)\S*pt too wide\).* at lines? (\d+)", re.M)
+TALL = re.compile(r"^LaTeX Warning: Float too large for page by (\d+)\S*pt .* line (\d+)", re.M)
+TOLERATED = 5
+"""Points that a line may stick out: two millimetres are not seen."""
 UNDEFINED = re.compile(r"LaTeX Warning: ((?:Reference|Citation) `[^']+').*undefined")
 
 
@@ -32,6 +49,7 @@ def paper(
     figures: list[Path],
     statistics: list[Path],
     selections: list[Path],
+    searches: list[Path],
     appendix: Path,
     appendix_tables: Path,
     simulation: Path,
@@ -39,14 +57,22 @@ def paper(
     title: str,
     scale: str,
     stamp: str | None,
+    described: dict[str, str],
+    holds: list[str],
     spoken: dict[str, dict[str, str]],
     metrics: dict[str, dict[str, dict[str, Any]]],
     out: Path,
+    answers: Sequence[Path] = (),
+    sets: Sequence[Path] = (),
+    outcomes: dict[str, dict[str, dict[str, Any]]] | None = None,
 ) -> None:
     r"""Write numbers.tex, numbers.json (each with its source), and main.pdf.
 
     abstracts, sections, tables, statistics: aligned with `studies`;
-    figures: results/<scale>/<study>/figures/<name>; selections: <study>/selection/<name>/*.json
+    figures: results/<scale>/<study>/figures/<name>; selections: <study>/selection/<name>/*.json;
+    searches: <study>/prompts/<name>/prompt.json; answers: <study>/answers;
+    sets: <study>/sets/sets.json; outcomes: by study, those of its rule
+    described, holds: what the text says of models and data sets, see `regen.described`
     spoken: by study, what a sentence calls each variant; metrics: by study, fields of `Metric`
     appendix: its text; appendix_tables, simulation: of what spans the studies
     The text takes numbers as \result{speech/lora/accuracy/mean}, and conclusions, written from the
@@ -62,8 +88,18 @@ def paper(
         numbers += numbers_of(study, folder, spoken[study], known[study])
     for selection in selections:
         numbers += numbers_of_selection(selection, known[selection.parents[2].name])
+    for search in searches:
+        numbers += numbers_of_search(search, known[search.parents[2].name])
+    for made in answers:
+        study = made.parent.name
+        numbers += numbers_of_answers(study, made / "answers.json", spoken[study], known[study])
+    for found in sets:
+        study = found.parents[1].name
+        rule = (outcomes or {})[study]
+        numbers += numbers_of_sets(study, found, spoken[study], known[study], rule)
     numbers += numbers_across(simulation, appendix_tables / "findings.json")
-    check_prose([main, *abstracts, *sections, appendix], (number.key for number in numbers))
+    keys = [*(number.key for number in numbers), *described]
+    check_prose([main, *abstracts, *sections, appendix], keys, questions(studies))
     write_text(out / "numbers.tex", macros(numbers))
     write_json(
         out / "numbers.json",
@@ -84,6 +120,8 @@ def paper(
             copy(section, folder / "sections" / f"{study}.tex")
             copy_tables(made, folder / "tables" / study)
         copy_tables(appendix_tables, folder / "tables" / "across")
+        for made in answers:
+            copy_tables(made, folder / "tables" / made.parent.name)
         for figure in figures:
             study = figure.parents[1].name
             copy(figure / f"{figure.name}.pdf", folder / "figures" / study / f"{figure.name}.pdf")
@@ -92,7 +130,9 @@ def paper(
             write_text(folder / f"{file}.tex", inputs)
         settings = {"papertitle": title, "paperscale": scale, "paperstamp": stamp or ""}
         lines = (rf"\newcommand{{\{name}}}{{{escape(text)}}}" for name, text in settings.items())
-        write_text(folder / "settings.tex", "\n".join(lines) + "\n")
+        said = (rf"\regendefine{{{key}}}{{{escape(text)}}}" for key, text in described.items())
+        asked = (rf"\regendefine{{where/{key}}}{{}}" for key in holds)
+        write_text(folder / "settings.tex", "\n".join([*lines, *said, *asked]) + "\n")
         compile_pdf(folder)
         copy(folder / "main.pdf", out / "main.pdf")
 
@@ -127,9 +167,26 @@ def compile_pdf(folder: Path) -> None:
     text = log.read_text(errors="replace") if log.exists() else done.stderr.decode(errors="replace")
     undefined = UNDEFINED.search(text)
     if done.returncode == 0 and undefined is None:
+        for line in sticking_out(text):
+            print(line, file=sys.stderr)
         return
     write_text(LOG, text)
     raise InputError(f"LaTeX: {first_problem(text)} (the whole log: {LOG})")
+
+
+def sticking_out(log: str) -> list[str]:
+    """A line for each table or line of text that sticks out of the page."""
+    said = {}
+    for pattern, how, mend in (
+        (WIDE, "wider", "give a text column of it a width"),
+        (TALL, "taller", "take rows out of it, or set it apart"),
+    ):
+        for match in pattern.finditer(log):
+            file = OPENED.findall(log, 0, match.start())[-1]
+            if int(match[1]) > TOLERATED:
+                place = f"paper/{file}:{match[2]}"
+                said[place] = f"{place}: {match[1]} pt {how} than the page; {mend}"
+    return list(said.values())
 
 
 def first_problem(log: str) -> str:

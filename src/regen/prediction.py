@@ -1,19 +1,27 @@
 """What a variant says to each item of a split: a base model, an adapter, a trivial baseline."""
 
 import hashlib
+import json
 import math
 import time
+import unicodedata
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from regen.benchmarks.base import AnswerError, BaseBenchmark, Item, Prompt
 from regen.benchmarks.registry import get_benchmark
 from regen.errors import InputError
-from regen.files import read_json, write_json
+from regen.files import write_json
 from regen.progress import track
 from regen.records import Prediction, write_predictions
 from regen.shots import choose, with_shots
+
+if TYPE_CHECKING:
+    from regen.models.protocol import Decoding, Model
 
 NO_PROMPT = "none"
 
@@ -43,9 +51,10 @@ def predict(
     trivial: one of the benchmark's baselines, fitted on the first `train_limit` training items
     prompt: named prompt of the benchmark; prompt_file: in its place, see `read_prompt`
     shots: so many of the first `train_limit` training items, answered, come before each question
-    decoding: {mode, batch_size, max_new_tokens, temperature, top_p, top_k, seed}, each with a
-        default. A benchmark with options is scored from the logits and uses batch_size alone,
-        unless mode is "generate": then its answers are text, too, and parsed.
+    decoding: {mode, batch_size, max_new_tokens, samples, temperature, top_p, top_k, seed}, each
+        with a default; `samples` texts are drawn for an item. A benchmark with options is scored
+        from the logits and uses batch_size alone, unless mode is "generate": then its answers are
+        text, too, and parsed.
     softmax_temperature: divides the options' logits; changes probabilities, never the answer
     seed: of the training, written to each record
 
@@ -64,7 +73,10 @@ def predict(
         if base is None:
             raise InputError(f"variant {variant}: has neither a base model nor a trivial baseline")
         template = read_prompt(prompt_file) if prompt_file else task.template(prompt)
-        shown = choose(task.load_dataset(data, "train", train_limit), shots) if shots else []
+        shown = []
+        if shots:
+            training = task.load_dataset(data, "train", train_limit)
+            shown = choose(training, shots, task.shot_class)
         records, measured = _model_answers(
             task,
             (base, adapter),
@@ -76,7 +88,9 @@ def predict(
             decoding or {},
             softmax_temperature,
         )
-    write_predictions(out / "predictions.jsonl", records)
+    known = {item.item: item for item in items}
+    written = (task.to_record(known[record.item], record) for record in records)
+    write_predictions(out / "predictions.jsonl", written)
     seconds = measured["seconds"]
     timing = {"items": len(items), "seconds_per_item": seconds / max(len(items), 1), **measured}
     write_json(out / "timing.json", timing)
@@ -87,17 +101,31 @@ def read_prompt(path: Path) -> str:
 
     Raises InputError for a file that cannot be read or holds no prompt.
     """
+    try:
+        found = path.read_text(encoding="utf-8-sig")  # editors on Windows begin a file with a mark
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: cannot be read as text ({error})") from None
     if path.suffix == ".json":
-        content = read_json(path)
+        try:
+            content = json.loads(found)
+        except (ValueError, RecursionError) as error:
+            raise InputError(f"{path}: is not JSON ({error}); correct the file") from None
         text = content.get("prompt") if isinstance(content, dict) else None
     else:
-        try:
-            text = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise InputError(f"{path}: cannot be read as text ({error})") from None
+        text = found.strip()
     if not isinstance(text, str) or not text.strip():
         raise InputError(f"{path}: holds no prompt; write one, in JSON under the key prompt")
+    if (odd := odd_character(text)) is not None:
+        raise InputError(f"{path}: its prompt holds {odd}, which is no text; take it out")
     return text
+
+
+def odd_character(text: str) -> str | None:
+    """The first character that is no text, as U+0000: half of a pair, a control character."""
+    for character in text:
+        if character not in "\n\r\t" and unicodedata.category(character) in ("Cc", "Cs"):
+            return f"U+{ord(character):04X}"
+    return None
 
 
 def prompt_hash(template: str) -> str:
@@ -131,28 +159,15 @@ def _model_answers(
     softmax_temperature: float,
 ) -> tuple[list[Prediction], dict[str, Any]]:
     """The records, and what was measured: seconds of each part, memory."""
+    from regen.models.cost import peak_memory_mib
     from regen.models.loading import load
-    from regen.models.local import peak_memory_mib
     from regen.models.protocol import Decoding
 
     settings = dict(decoding)
-    size = settings.pop("batch_size", 16)
+    size, samples = settings.pop("batch_size", 16), settings.pop("samples", 1)
     from_logits = bool(task.options) and settings.pop("mode", "options") == "options"
     settings.pop("mode", None)
-    drawing = Decoding(**settings)
-
-    def answer(batch: Sequence[tuple[Item, Prompt]]) -> Iterator[Prediction]:
-        prompts = [prompt for _, prompt in batch]
-        if from_logits:
-            scores = model.score_options(prompts, task.options)
-            for (item, _), row in zip(batch, scores.tolist(), strict=True):
-                options = option_probabilities(task.options, row, softmax_temperature)
-                best = task.options[row.index(max(row))]
-                yield _record(task, item, best, common | {"options": options})
-        else:
-            for (item, _), said in zip(batch, model.generate_batch(prompts, drawing), strict=True):
-                found = {"finish": said.finish, "tokens": said.tokens}
-                yield _record(task, item, said.text, common | found)
+    drawing = None if from_logits else Decoding(**settings)
 
     loading = time.monotonic()
     model = load(*model_folders)
@@ -161,11 +176,20 @@ def _model_answers(
         model.encode(prompt)  # clips are read once; their features stay in memory
     read = time.monotonic()
     batches = [asked[i : i + size] for i in range(0, len(asked), size)]
-    list(answer(batches[0]))  # libraries start slowly: not what an item takes
+    # Libraries start slowly, which is not what an item takes. Two tokens of one answer are enough.
+    first = drawing and replace(drawing, max_new_tokens=2)
+    list(answer(task, model, batches[0][:1], common, first, softmax_temperature))
     begun = time.monotonic()
     records: list[Prediction] = []
-    for batch in track(batches, len(batches), f"answers of {common['variant']}"):
-        records += answer(batch)
+    for number, batch in enumerate(track(batches, len(batches), f"answers of {common['variant']}")):
+        draws = []
+        for sample in range(1 if drawing is None else samples):
+            drawn = drawing and replace(
+                drawing, seed=draw_seed(drawing.seed, common, number, sample)
+            )
+            found = answer(task, model, batch, common, drawn, softmax_temperature)
+            draws.append([replace(record, sample=sample) for record in found])
+        records += [record for of_item in zip(*draws, strict=True) for record in of_item]
     measured = {
         "seconds": time.monotonic() - begun,
         "seconds_loading": reading - loading,
@@ -174,6 +198,37 @@ def _model_answers(
         "batch_size": size,
     }
     return records, measured
+
+
+def draw_seed(seed: int, common: dict[str, Any], batch: int, sample: int) -> int:
+    """Of the draws for one batch: another one for every run, batch and sample."""
+    key = [seed, common.get("seed") or 0, batch, sample]
+    return int(np.random.SeedSequence(key).generate_state(1)[0])
+
+
+def answer(
+    task: BaseBenchmark,
+    model: "Model",
+    batch: Sequence[tuple[Item, Prompt]],
+    common: dict[str, Any],
+    drawing: "Decoding | None" = None,
+    softmax_temperature: float = 1.0,
+) -> Iterator[Prediction]:
+    """The records of one batch: text drawn as `drawing` says, or, without, by the logits.
+
+    common: fields of every record
+    """
+    prompts = [prompt for _, prompt in batch]
+    if drawing is None:
+        scores = model.score_options(prompts, task.options)
+        for (item, _), row in zip(batch, scores.tolist(), strict=True):
+            options = option_probabilities(task.options, row, softmax_temperature)
+            best = task.options[row.index(max(row))]
+            yield _record(task, item, best, common | {"options": options})
+    else:
+        for (item, _), said in zip(batch, model.generate_batch(prompts, drawing), strict=True):
+            found = {"finish": said.finish, "tokens": said.tokens}
+            yield _record(task, item, said.text, common | found)
 
 
 def option_probabilities(
@@ -196,7 +251,7 @@ def _record(task: BaseBenchmark, item: Item, output: str, fields: dict[str, Any]
     """The record of one raw answer: parsed, or with the reason why it could not be."""
     prediction = error = None
     try:
-        prediction = task.extract_answer(output)
+        prediction = task.read_answer(item, output)
     except AnswerError as problem:
         error = str(problem)
     return Prediction(

@@ -6,9 +6,10 @@ from pathlib import Path
 
 from regen.errors import InputError, nearest
 
-USES = re.compile(r"\\(result|verdict)\s*\{([^{}]*)\}")
+USES = re.compile(r"\\(result|verdict|model|data|where)\s*\{([^{}]*)\}")
 EXEMPT = re.compile(
     r"\\(?:label|ref|eqref|autoref|cite[a-z]*|input|include|includegraphics|literal|result|verdict"
+    r"|model|data|where"
     r"|url|href|vspace|hspace|setlength|bibitem|begin|end)\s*\*?(?:\[[^\]]*\])?"
     r"\s*\{[^{}]*\}(?:\[[^\]]*\])?"
 )
@@ -40,7 +41,7 @@ SPLIT_DIGITS = re.compile(r"(?<![A-Za-z\d}])\{\d\}\s*\{[\d.]|\d\}?\$\s*\$\{?\d")
 HEADS = re.compile(r"\\(?:title|author|date|thanks)\s*(?=\{)")
 OWN = re.compile(
     r"\\(?:(?:re|provide)?(?:new)?command|DeclareRobustCommand|\w*DocumentCommand|[egx]?def|let"
-    r"|csname)\*?\s*\{?\s*\\?(result|verdict|literal|regendefine)(?![A-Za-z])"
+    r"|csname)\*?\s*\{?\s*\\?(result|verdict|literal|model|data|where|regendefine)(?![A-Za-z])"
 )
 DEFINITION = re.compile(
     r"\\(?:(?:re)?newcommand|providecommand|DeclareRobustCommand|NewDocumentCommand)\*?"
@@ -55,20 +56,26 @@ NO_RESULT = re.compile(
 FORMULA_DIGIT = re.compile(r"(?<![\d.])\d(?![\d.])")
 
 
-def check_prose(files: Iterable[Path], keys: Iterable[str]) -> None:
-    r"""Raise InputError for a number typed by hand, or a \result or \verdict of an unknown key."""
-    known = set(keys)
+def check_prose(files: Iterable[Path], keys: Iterable[str], questions: Iterable[str] = ()) -> None:
+    r"""Raise InputError for a number typed by hand, or an unknown key of a macro.
+
+    keys: of \result, \verdict (without its ending), \model and \data (with their names before
+    them); questions: what \where may ask beside the scale
+    """
+    known = {*keys, *(f"where/{one}" for one in questions)}
     for path in files:
         try:
             text = path.read_text(encoding="utf-8")
         except UnicodeDecodeError as error:
             raise InputError(f"{path}: byte {error.start} is not UTF-8; save it as such") from None
         for match in USES.finditer(without_comments(text)):
-            key = match[2] + "/verdict" if match[1] == "verdict" else match[2]
+            key = key_of(match[1], match[2])
+            if key.startswith("where/scale/"):
+                continue
             if "#" not in key and key not in known:  # a macro's argument is no key yet
                 line = text.count("\n", 0, match.start()) + 1
                 close = nearest(key, sorted(known))
-                raise InputError(f"{path}: line {line}: no result {match[2]!r}{close}")
+                raise InputError(f"{path}: line {line}: no {match[1]} {match[2]!r}{close}")
         inside = path.name != "main.tex"
         if inside and (own := OWN.search(without_comments(text))):
             line = text.count("\n", 0, own.start()) + 1
@@ -80,6 +87,12 @@ def check_prose(files: Iterable[Path], keys: Iterable[str]) -> None:
                 f"{path}: line {line}: the number {number!r} is typed by hand; write "
                 "\\result{...} for a result, or \\literal{...} for a constant of the method"
             )
+
+
+def key_of(macro: str, said: str) -> str:
+    if macro == "verdict":
+        return f"{said}/verdict"
+    return said if macro == "result" else f"{macro}/{said}"
 
 
 def typed_numbers(text: str) -> list[tuple[int, str]]:

@@ -22,17 +22,17 @@ from pathlib import Path
 from typing import Any
 
 from regen.code import code_of
+from regen.digests import PRIVATE, Digests, read_object
 from regen.errors import InputError
 from regen.files import dumps, plain, sha256, write_json, write_text
+from regen.image import check_inside, identity
 from regen.locks import alone
-from regen.machine import describe_run
+from regen.machine import committed, describe_run
 
 CONTENT_ID = "outputs.sha256"
 MANIFEST = "manifest.json"
 RUN = "run.json"
 RESERVED = {CONTENT_ID, MANIFEST, RUN}
-PRIVATE = Path(".regen")
-"""What regen keeps for itself, relative to the project: digests by stat, and edited copies."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +72,7 @@ class Job:
     the folder; `beside` are files and folders that come with them. `measured` are outputs that
     vary from run to run and are left out of the content id. `part` names jobs of several stages
     that DVC versions as one: a loop that comes back to a stage would be a cycle among its stages.
+    `image` is the container that a result counts for, where the environment makes a difference.
     """
 
     stage: str
@@ -85,6 +86,7 @@ class Job:
     measured: tuple[str, ...] = ()
     code: tuple[str, ...] = ()
     part: str = ""
+    image: str = ""
 
     @property
     def content_id(self) -> str:
@@ -106,35 +108,6 @@ class Job:
 Watch = Callable[[Job, Mapping[str, Any]], AbstractContextManager[None]]
 
 
-class Digests:
-    """sha256 by path. A file is read again only when its size, inode, mtime or ctime moved."""
-
-    def __init__(self, file: Path = PRIVATE / "digests.json") -> None:
-        self._file = file
-        self._changed = False
-        self._known: dict[str, Any] = _read_object(file) or {}
-
-    def of(self, path: str | Path) -> str:
-        """The digest of a file as it is now. Raises OSError if it cannot be read."""
-        stat = os.stat(path)
-        key = [stat.st_size, stat.st_ino, stat.st_mtime_ns, stat.st_ctime_ns]
-        known = self._known.get(str(path))
-        if isinstance(known, list) and len(known) == 2 and known[0] == key:
-            return str(known[1])
-        digest = sha256(Path(path))
-        # A file written a moment ago may be written again within the clock's resolution without a
-        # trace in its stat: such a one is not remembered (git's "racy" rule).
-        if time.time_ns() - stat.st_ctime_ns > 2_000_000_000:
-            self._known[str(path)] = [key, digest]
-            self._changed = True
-        return digest
-
-    def save(self) -> None:
-        if self._changed:
-            write_text(self._file, json.dumps(self._known))
-            self._changed = False
-
-
 def wanted(job: Job, digests: Digests) -> dict[str, Any]:
     """The manifest as it would be made now, but for the outputs. OSError if an input is missing."""
     module = job.function.partition(":")[0]
@@ -146,6 +119,8 @@ def wanted(job: Job, digests: Digests) -> dict[str, Any]:
         "params": plain(dict(job.params)),
         "code": code_of((module, *job.code)),
     }
+    if job.image:
+        record["image"] = identity(job.image, digests.of)
     return json.loads(dumps(record))
 
 
@@ -167,8 +142,9 @@ def why_stale(job: Job, digests: Digests, *, need_files: bool = False) -> Stale 
     try:
         manifest = json.loads((folder / MANIFEST).read_text())
     except FileNotFoundError:
-        state = "never finished" if folder.exists() else "never made"
-        return Stale(state, missing=True, edited=by_hand(job, digests))
+        if not folder.exists():
+            return Stale("never made", missing=True)
+        return Stale("never finished", missing=True, edited=by_hand(job, digests))
     except NotADirectoryError:
         raise InputError(f"{folder}: a folder belongs there; move the file away") from None
     except ValueError:
@@ -181,8 +157,9 @@ def why_stale(job: Job, digests: Digests, *, need_files: bool = False) -> Stale 
         listed = listed_outputs(folder)
     except (OSError, ValueError):
         return Stale(f"{CONTENT_ID} is missing or damaged", edited=by_hand(job, digests))
-    known = {**listed, **measured_outputs(folder)}
-    edited = tuple(n for n, d in known.items() if _differs(folder / n, d, digests))
+    edited = tuple(n for n, d in listed.items() if _differs(folder / n, d, digests))
+    measured = measured_outputs(folder).items()
+    edited += tuple(n for n, d in measured if _remeasured(folder / n, d, digests))
     if edited:
         return Stale(f"edited by hand: {', '.join(edited)}", edited=edited)
     try:
@@ -213,7 +190,7 @@ def listed_outputs(folder: Path) -> dict[str, str]:
 
 def measured_outputs(folder: Path) -> dict[str, str]:
     """{file: sha256} of what was measured, as run.json has it; empty without one."""
-    record = _read_object(folder / RUN)
+    record = read_object(folder / RUN)
     measured = record.get("measured", {}) if record else {}
     return measured if isinstance(measured, dict) else {}
 
@@ -226,7 +203,7 @@ def by_hand(job: Job, digests: Digests) -> tuple[str, ...]:
     """
     folder = Path(job.out)
     names = found_outputs(folder)
-    manifest = _read_object(folder / MANIFEST)
+    manifest = read_object(folder / MANIFEST)
     try:
         listed = listed_outputs(folder)
     except FileNotFoundError:
@@ -237,22 +214,13 @@ def by_hand(job: Job, digests: Digests) -> tuple[str, ...]:
         return (*names, CONTENT_ID)
     measured = measured_outputs(folder)
     unknown = set(job.measured) - set(measured)  # run.json is not here to tell
-    known = {**listed, **measured}
-    return tuple(
-        name
-        for name in names
-        if name not in unknown
-        and (name not in known or _differs(folder / name, known[name], digests))
-    )
 
+    def changed(name: str) -> bool:
+        if name in measured:
+            return _remeasured(folder / name, measured[name], digests)
+        return name not in listed or _differs(folder / name, listed[name], digests)
 
-def _read_object(file: Path) -> dict[str, Any] | None:
-    """A JSON object; None if the file is missing, damaged or something else."""
-    try:
-        content = json.loads(file.read_text())
-    except (OSError, ValueError):
-        return None
-    return content if isinstance(content, dict) else None
+    return tuple(name for name in names if name not in unknown and changed(name))
 
 
 def check_inputs(job: Job, digests: Digests) -> None:
@@ -305,6 +273,8 @@ def _run(job: Job, digests: Digests, force: bool, watch: Watch) -> str:
         for file in (*job.files, job.content_id):
             os.utime(file)  # Snakemake wants outputs that are not older than their inputs
         return "kept"
+    if job.image:
+        check_inside(job.image, digests.of)
     check_inputs(job, digests)
     keep_aside(folder, by_hand(job, digests))
     before = wanted(job, digests)
@@ -381,6 +351,11 @@ def keep_aside(folder: Path, edited: tuple[str, ...]) -> None:
 
 def _differs(path: Path, digest: str, digests: Digests) -> bool:
     return path.exists() and (path.is_dir() or digests.of(path) != digest)
+
+
+def _remeasured(path: Path, digest: str, digests: Digests) -> bool:
+    """Whether a measured file is neither this machine's nor what the last commit brought."""
+    return _differs(path, digest, digests) and not committed(path)
 
 
 def _difference(part: str, old: Any, new: Any) -> str:

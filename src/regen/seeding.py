@@ -20,3 +20,12 @@ def seed_everything(seed: int) -> None:
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
     torch.use_deterministic_algorithms(True, warn_only=torch.cuda.is_available())
+
+
+def seed_dropout(seed: int, process: int) -> None:
+    """Give every process but the first (0) of a training draws of its own, as its items are."""
+    if process == 0:
+        return
+    import torch
+
+    torch.manual_seed(int(np.random.SeedSequence([seed, process]).generate_state(1)[0]))

@@ -1,6 +1,6 @@
 """Few-shot prompts: answered training items before the question."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -12,19 +12,23 @@ SEED = 0
 """Of the choice. A base model has no seed of its own, and every item is shown the same shots."""
 
 
-def choose(items: Sequence[Item], count: int) -> list[Item]:
-    """`count` training items, as many of each target as can be, from different groups.
+def choose(
+    items: Sequence[Item],
+    count: int,
+    class_of: Callable[[Item], str] = lambda item: item.target,
+) -> list[Item]:
+    """`count` training items, as many of each class as can be, from different groups.
 
-    The rule: targets take turns in the order of a seeded shuffle; each takes its next item, in
+    The rule: classes take turns in the order of a seeded shuffle; each takes its next item, in
     another seeded shuffle, whose group (voice, source) was not taken yet, or any if all were. The
-    chosen are shuffled once more. Raises InputError if a target has too few items.
+    chosen are shuffled once more. Raises InputError if a class has too few items.
     """
     generator = np.random.default_rng([SEED, count])
-    targets = sorted({item.target for item in items})
-    turns = [targets[i] for i in generator.permutation(len(targets))]
-    waiting = {t: [i for i in items if i.target == t] for t in turns}
-    for target, found in waiting.items():
-        waiting[target] = [found[i] for i in generator.permutation(len(found))]
+    classes = sorted({class_of(item) for item in items})
+    turns = [classes[i] for i in generator.permutation(len(classes))]
+    waiting = {name: [i for i in items if class_of(i) == name] for name in turns}
+    for name, found in waiting.items():
+        waiting[name] = [found[i] for i in generator.permutation(len(found))]
     chosen: list[Item] = []
     for number in range(count):
         found = waiting[turns[number % len(turns)]]

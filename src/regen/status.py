@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from regen.chain import Chain
-from regen.provenance import Digests, Job, why_stale
+from regen.digests import Digests
+from regen.provenance import Job, why_stale
 
 FRESH = "fresh"
 NOT_HERE = "fresh, not here"

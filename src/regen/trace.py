@@ -1,14 +1,14 @@
 """From a cell of a table, or a number of the text, down to the items and the raw data."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from regen.chain import Chain
+from regen.digests import Digests
 from regen.errors import InputError, nearest
 from regen.files import read_json, read_jsonl
-from regen.provenance import CONTENT_ID, Digests, Job
+from regen.provenance import CONTENT_ID, Job
 from regen.status import status
 from regen.tables.read import follow
 
@@ -62,10 +62,12 @@ def trace_cell(chain: Chain, table: str, row: str, column: str, digests: Digests
     """The chain below a cell. `table` is "<study>/<table>", such as speech/comparison."""
     study, _, name = table.partition("/")
     across = study == "across"
-    job = chain.job("appendix") if across else chain.job("tables", study=study)
-    known = [Path(o).stem for o in job.outputs if o.endswith(".tex")]
+    jobs = [chain.job("appendix") if across else chain.job("tables", study=study)]
+    jobs += chain.of_stage("answers", study)
+    known = {Path(o).stem: job for job in jobs for o in job.outputs if o.endswith(".tex")}
     if name not in known:
         raise InputError(f"{study} has no table {name!r}{nearest(name, known)}")
+    job = known[name]
     file = f"{job.out}/{name}.json"
     if not Path(file).exists():
         raise InputError(f"{file}: is not there; make it: snakemake {file}")
@@ -117,7 +119,7 @@ def _trace(
         values.append(Value(str(file), source["pointer"], value))
         behind |= {one.out: one for one in jobs_behind(chain, found, values[-1])}
     made.pop(job.out, None)  # the table itself holds the number
-    path = [job, *made.values(), *reversed(below(chain, behind.values()))]
+    path = [job, *made.values(), *reversed(chain.with_upstream(behind.values()))]
     states = {s.folder: s for s in status(chain, digests)}
     links = []
     for one in path:
@@ -158,19 +160,9 @@ def variants_behind(value: Value) -> set[str]:
     if isinstance(document, list):  # comparisons.json
         one = document[int(steps[0])]
         return {one["a"], one["b"]}
+    if Path(value.file).name == "common.json":  # every one of them decides which items count
+        return set(document[steps[0]]["variants"])
     return {steps[0]}
-
-
-def below(chain: Chain, jobs: Iterable[Job]) -> list[Job]:
-    """The jobs and all that they are made from, upstream first."""
-    needed: set[str] = set()
-    todo = list(jobs)
-    while todo:
-        job = todo.pop()
-        if job.out not in needed:
-            needed.add(job.out)
-            todo += chain.upstream(job)
-    return [job for out, job in chain.jobs.items() if out in needed]
 
 
 def _content_id(job: Job, digests: Digests) -> str:

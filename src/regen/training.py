@@ -8,33 +8,36 @@ optimiser and the schedule are peft's, torch's and transformers'.
 
 import hashlib
 import shutil
-import signal
 import sys
-import threading
 import time
-from collections.abc import Sequence
-from enum import Enum
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import numpy as np
 
+from regen.adapters import count, said_of, with_adapter, write_adapter
 from regen.benchmarks.registry import get_benchmark
 from regen.code import code_of
 from regen.errors import InputError
-from regen.files import dumps, read_json, sha256, write_bytes, write_json, write_jsonl
-from regen.models.loading import content_id, load
+from regen.files import dumps, read_json, sha256, write_json, write_jsonl
+from regen.interrupts import Interrupts, random_states, set_random_states
+from regen.models.cost import timing
+from regen.models.loading import load
+from regen.models.source import content_id
+from regen.processes import Processes, in_processes
 from regen.progress import track
-from regen.seeding import seed_everything
+from regen.seeding import seed_dropout, seed_everything
+from regen.set_training import Asked, SetObjective, ailments, health
 
-TARGETS = {
-    "attention": ["q_proj", "k_proj", "v_proj", "o_proj"],
-    "attention+mlp": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
-}
 STATE = ".state/state.pt"
+GROUPED = 16
+"""So many batches are drawn together and then sorted by length."""
+EPOCHS = ".state/epochs"
+"""Adapters after earlier epochs, until the training is done."""
 
 
+@in_processes
 def train(
     *,
     base: Path,
@@ -47,6 +50,7 @@ def train(
     seed: int,
     out: Path,
     selection: Path | None = None,
+    objective: dict[str, Any] | None = None,
 ) -> None:
     """Train an adapter on the first `limit` items of the train split.
 
@@ -54,13 +58,19 @@ def train(
     prompt: the named prompt that the items are asked with
     lora: {r, alpha, dropout, targets: "attention" | "attention+mlp"}; of the language model only
     optimisation: {epochs, max_steps or None, batch_size, learning_rate, warmup_fraction,
-        weight_decay, max_grad_norm, save_every}; AdamW, linear warm-up, then linear decay to 0
+        weight_decay, max_grad_norm, save_every, group_by_length, keep_epochs, dev_items,
+        processes}; AdamW, linear warm-up, then linear decay to 0
     seed: of the adapter's initialisation, dropout and the order of the items
     selection: selection.json of a grid, whose winner gives r and alpha
+    objective: what is asked for beside the likelihood, see `regen.set_training`
 
     Writes adapter_model.safetensors and adapter_config.json (which peft loads; in place of the
-    base's name they hold its content id), log.jsonl (a row a step), summary.json (parameter
-    counts), timing.json (seconds, peak memory). Every `save_every` steps, and when interrupted,
+    base's name they hold its content id), log.jsonl (a row a step: the loss is that of the
+    likelihood; where an objective is asked, also its diversity, loss - weight x diversity as
+    `combined`, and its `share` of the gradient norms; after an epoch the `dev_loss`), summary.json
+    (parameter counts, last losses, the adapter's sha256, the objective's health), timing.json
+    (seconds, peak memory); with keep_epochs also an adapter in epoch-<n>/ after each epoch but the
+    last. Every `save_every` steps, and when interrupted,
     the state goes to `.state/` in `out`; the same call then goes on from there.
     """
     started = time.monotonic()
@@ -73,16 +83,36 @@ def train(
 
     seed_everything(seed)
     model = load(base)
-    model.network = _with_adapter(model.network, lora)
+    model.network = with_adapter(model.network, lora)
+    together = Processes.here()
+    seed_dropout(seed, together.number)
     counts = count(model.network, lora)
-    print(said_of(counts), file=sys.stderr)
+    if together.first:
+        print(said_of(counts), file=sys.stderr)
     end = model.end_ids[:1]
     questions = [task.prompt(item, template) for item in items]
     answers = [(*model.answer_ids(task.completion(item)), *end) for item in items]
     batch_size = optimisation["batch_size"]
-    steps = optimisation["epochs"] * -(-len(items) // batch_size)
+    lengths = None
+    if optimisation["group_by_length"]:
+        asked = [len(model.encode(question).ids) for question in questions]
+        lengths = [n + len(answer) for n, answer in zip(asked, answers, strict=True)]
+    per_epoch = -(-len(items) // batch_size)
+    steps = optimisation["epochs"] * per_epoch
     steps = min(steps, optimisation.get("max_steps") or steps)
-    loop = _Loop(model.network, optimisation, steps)
+    loop = _Loop(model.network, optimisation, steps, together)
+    wanted = None
+    if objective is not None:
+        wanted = SetObjective(task, model, items, questions, objective, seed)
+    unseen = []
+    if dev_items := optimisation.get("dev_items"):
+        unseen = [
+            (
+                model.encode(task.prompt(item, template)),
+                (*model.answer_ids(task.completion(item)), *end),
+            )
+            for item in task.load_dataset(data, "dev", dev_items)
+        ]
     model.network.train()
 
     identity = _identity(
@@ -94,35 +124,77 @@ def train(
         optimisation=optimisation,
         limit=limit,
         seed=seed,
+        objective=objective,
     )
     state = out / STATE
     loop.restore(state, identity)
-    resumed_at = loop.step
+    resumed_at, epochs = loop.step, out / EPOCHS
+    if resumed_at == 0:
+        shutil.rmtree(epochs, ignore_errors=True)  # of other work
     begun = time.monotonic()
-    with _Interrupts() as interrupts:
-        remaining = range(loop.step, steps)
-        for step in track(remaining, steps, f"training, seed {seed}", done=loop.step):
-            chosen = batch_of_step(step, len(items), batch_size, seed)
-            rows = [model.encode(questions[i]) for i in chosen]
-            loop.take(answer_loss(model, rows, [answers[i] for i in chosen]))
-            if interrupts.asked or loop.step % optimisation["save_every"] == 0:
+    with Interrupts() as interrupts:
+        left: Iterable[int] = range(loop.step, steps)
+        if together.first:
+            left = track(left, steps, f"training, seed {seed}", done=loop.step)
+        for step in left:
+            chosen = batch_of_step(step, len(items), batch_size, seed, lengths)
+            loss = None
+            if own := together.share(chosen):
+                rows = [model.encode(questions[i]) for i in own]
+                loss = answer_loss(model, rows, [answers[i] for i in own])
+                # Its part of the mean over all tokens of the batch: all of it, if it is alone.
+                loss *= sum(len(answers[i]) for i in own) / sum(len(answers[i]) for i in chosen)
+            loop.take(loss, wanted.at(step, chosen) if wanted else None)
+            if unseen and loop.step % per_epoch == 0:
+                loop.log[-1]["dev_loss"] = loss_on(model, unseen)
+            kept = optimisation["keep_epochs"] and loop.step % per_epoch == 0 and loop.step < steps
+            if kept and together.first:
+                write_adapter(epochs / f"epoch-{loop.step // per_epoch}", base, model.network)
+            asked_to_stop = any(together.gather(interrupts.asked))
+            if asked_to_stop or loop.step % optimisation["save_every"] == 0:
                 loop.save(state, identity)
-            if interrupts.asked:
+            if asked_to_stop:
                 raise KeyboardInterrupt(f"after step {loop.step} of {steps}; the state is saved")
+    if not together.first:
+        return
+    for folder in sorted(epochs.glob("epoch-*")):
+        shutil.rmtree(out / folder.name, ignore_errors=True)
+        folder.rename(out / folder.name)
     write_adapter(out, base, model.network)
     write_jsonl(out / "log.jsonl", loop.log)
     last = [row["loss"] for row in loop.log[-10:]]
-    done = {"items": len(items), "steps": steps, "loss_of_last_steps": sum(last) / len(last)}
+    done: dict[str, Any] = {"items": len(items), "steps": steps}
+    done["loss_of_last_steps"] = sum(last) / len(last)
+    done["adapter"] = sha256(out / "adapter_model.safetensors")
+    if objective is not None:
+        found = health(loop.log)
+        done["objective"] = objective | found
+        for line in ailments(found):
+            print(line, file=sys.stderr)
+    if any("dev_loss" in row for row in loop.log):  # not if it ends before an epoch does
+        done["gap"] = gap(loop.log, per_epoch)
     write_json(out / "summary.json", counts | done)
     write_json(out / "timing.json", timing(started, begun, steps - resumed_at, resumed_at))
     shutil.rmtree(state.parent, ignore_errors=True)
 
 
-def batch_of_step(step: int, items: int, batch_size: int, seed: int) -> list[int]:
-    """Which items step `step` (from 0) takes: an order an epoch, from seed and epoch alone."""
+def batch_of_step(
+    step: int, items: int, batch_size: int, seed: int, lengths: Sequence[int] | None = None
+) -> list[int]:
+    """Which items step `step` (from 0) takes: an order an epoch, from seed and epoch alone.
+
+    lengths: of the items; batches are then of items of about the same length, and still come in a
+    random order.
+    """
     per_epoch = -(-items // batch_size)
     epoch, number = divmod(step, per_epoch)
-    order = np.random.default_rng([seed, epoch]).permutation(items)
+    draw = np.random.default_rng([seed, epoch])
+    order = draw.permutation(items)
+    if lengths is not None:
+        pool = GROUPED * batch_size
+        pools = [order[start : start + pool] for start in range(0, items, pool)]
+        order = np.concatenate([p[np.argsort(np.take(lengths, p), kind="stable")] for p in pools])
+        number = int(draw.permutation(per_epoch)[number])
     return order[number * batch_size : (number + 1) * batch_size].tolist()
 
 
@@ -132,45 +204,34 @@ def answer_loss(model: Any, rows: Sequence[Any], answers: Sequence[Sequence[int]
     return -(found * real).sum() / real.sum()
 
 
-def _with_adapter(network: Any, lora: dict[str, Any]) -> Any:
-    """`network` frozen, with fresh low-rank matrices at the language model's projections."""
-    from peft import LoraConfig, get_peft_model
+def loss_on(model: Any, unseen: Sequence[tuple[Any, Sequence[int]]]) -> float:
+    """The same on question and answer pairs that are not learned, all of them at once."""
+    import torch
 
-    return get_peft_model(
-        network,
-        LoraConfig(
-            task_type="CAUSAL_LM",
-            r=lora["r"],
-            lora_alpha=lora["alpha"],
-            lora_dropout=lora["dropout"],
-            target_modules=_target_pattern(network, lora["targets"]),
-        ),
-    )
+    model.network.eval()
+    with torch.no_grad():
+        loss = answer_loss(model, *zip(*unseen, strict=True))
+    model.network.train()
+    return float(loss)
 
 
-def _target_pattern(network: Any, targets: str) -> str | list[str]:
-    """The targeted projections, as peft takes them.
-
-    A model that hears has projections of the same names in its encoder, which stays as it is: there
-    a pattern of full names is needed.
-    """
-    if targets not in TARGETS:
-        raise InputError(f"lora.targets: {targets!r} is none of {', '.join(TARGETS)}")
-    names = TARGETS[targets]
-    full = [name for name, _ in network.named_modules()]
-    inside = "language_model" if any("language_model." in name for name in full) else ""
-    if not any(inside in name and name.rpartition(".")[2] in names for name in full):
-        raise InputError(f"lora.targets: the model has no {', '.join(names)}")
-    return rf".*{inside}.*\.({'|'.join(names)})" if inside else names
+def gap(log: Sequence[dict[str, float]], per_epoch: int) -> dict[str, float]:
+    """The loss of the last epoch, as it went, and on dev items after it: is it learned by heart?"""
+    train = sum(row["loss"] for row in log[-per_epoch:]) / len(log[-per_epoch:])
+    dev = [row["dev_loss"] for row in log if "dev_loss" in row]
+    return {"train": train, "dev": dev[-1], "dev_lowest": min(dev), "gap": dev[-1] - train}
 
 
 class _Loop:
     """Optimiser, schedule, log and step: all that has to survive an interruption."""
 
-    def __init__(self, network: Any, optimisation: dict[str, Any], steps: int) -> None:
+    def __init__(
+        self, network: Any, optimisation: dict[str, Any], steps: int, together: Processes
+    ) -> None:
         import torch
         from transformers import get_linear_schedule_with_warmup
 
+        self.together = together
         self.network = network
         self.trainable = {n: p for n, p in network.named_parameters() if p.requires_grad}
         self.max_grad_norm = optimisation["max_grad_norm"]
@@ -184,18 +245,26 @@ class _Loop:
         self.step = 0
         self.log: list[dict[str, float]] = []
 
-    def take(self, loss: Any) -> None:
-        """One step down `loss`; the log gets a row."""
+    def take(self, loss: Any | None, asked: Asked | None = None) -> None:
+        """One step down the sum of the processes' losses, and what the objective asks beside it.
+
+        loss: None if nothing of the batch is this process's. The log gets a row.
+        """
         import torch
 
-        loss.backward()
+        if loss is not None:
+            loss.backward()
+        self.together.add_gradients(self.trainable.values())
+        value = sum(self.together.gather(0.0 if loss is None else loss.item()))
+        beside = {} if asked is None else asked.add(value, self.trainable.values())
         norm = torch.nn.utils.clip_grad_norm_(self.trainable.values(), self.max_grad_norm)
         rate = self.schedule.get_last_lr()[0]
         self.optimizer.step()
         self.schedule.step()
         self.optimizer.zero_grad(set_to_none=True)
         self.step += 1
-        row = {"step": self.step, "loss": loss.item(), "grad_norm": norm.item(), "lr": rate}
+        row = {"step": self.step, "loss": value, "grad_norm": norm.item(), "lr": rate}
+        row |= beside
         if not np.isfinite([row["loss"], row["grad_norm"]]).all():
             raise InputError(
                 f"training: the loss is {row['loss']} at step {self.step}; lower learning_rate"
@@ -205,6 +274,9 @@ class _Loop:
     def save(self, path: Path, task_id: str) -> None:
         import torch
 
+        random = self.together.gather(random_states())
+        if not self.together.first:
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = path.with_suffix(".tmp")
         torch.save(
@@ -215,7 +287,7 @@ class _Loop:
                 "weights": {n: p.detach().cpu() for n, p in self.trainable.items()},
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
-                "random": _random_states(),
+                "random": random,
             },
             temporary,
         )
@@ -240,46 +312,9 @@ class _Loop:
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
         self.step, self.log = state["step"], state["log"]
-        _set_random_states(state["random"])
-        print(f"going on from step {self.step}", file=sys.stderr)
-
-
-def _random_states() -> dict[str, Any]:
-    """Torch's generators. Nothing in the loop draws from Python's or NumPy's global ones."""
-    import torch
-
-    cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
-    return {"cpu": torch.get_rng_state(), "cuda": cuda}
-
-
-def _set_random_states(states: dict[str, Any]) -> None:
-    import torch
-
-    torch.set_rng_state(states["cpu"])
-    if states["cuda"]:
-        torch.cuda.set_rng_state_all(states["cuda"])
-
-
-class _Interrupts:
-    """Ctrl-C and SIGTERM are remembered until the step is done; a second Ctrl-C ends at once."""
-
-    asked = False
-
-    def __enter__(self) -> "_Interrupts":
-        self._before: dict[int, Any] = {}
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self._before[number] = signal.signal(number, self._ask)
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _ask(self, number: int, frame: FrameType | None) -> None:
-        if self.asked:
-            raise KeyboardInterrupt
-        self.asked = True
+        set_random_states(state["random"][self.together.number])
+        if self.together.first:
+            print(f"going on from step {self.step}", file=sys.stderr)
 
 
 def _identity(base: Path, data: Path, **parameters: Any) -> str:
@@ -290,59 +325,9 @@ def _identity(base: Path, data: Path, **parameters: Any) -> str:
     described = {
         "base": content_id(base),
         "train": sha256(data / "train.jsonl"),
+        "dev": sha256(data / "dev.jsonl"),
         "parameters": parameters,
         "code": code_of(("regen.training", benchmark)),
         "torch": str(torch.__version__),
     }
     return hashlib.sha256(dumps(described).encode()).hexdigest()
-
-
-def write_adapter(out: Path, base: Path, network: Any) -> None:
-    """What `save_pretrained` writes, without paths, versions and a random order of sets."""
-    from peft import get_peft_model_state_dict
-    from safetensors.torch import save
-
-    weights = get_peft_model_state_dict(network, save_embedding_layers=False)
-    weights = {name: weights[name].cpu().contiguous() for name in sorted(weights)}
-    write_bytes(out / "adapter_model.safetensors", save(weights, {"format": "pt"}))
-    settings = network.peft_config["default"].to_dict()
-    settings |= {"base_model_name_or_path": content_id(base), "inference_mode": True}
-    del settings["peft_version"]  # stands in run.json with the rest of the environment
-    settings = {key: v.value if isinstance(v, Enum) else v for key, v in settings.items()}
-    write_json(out / "adapter_config.json", settings)
-
-
-def count(network: Any, lora: dict[str, Any]) -> dict[str, Any]:
-    """What is trained: the target modules, how many parameters of how many, held in which form."""
-    trainable, everything = network.get_nb_trainable_parameters()
-    return {
-        "lora": lora,
-        "target_modules": TARGETS[lora["targets"]],
-        "trainable": trainable,
-        "all": everything,
-        "percent": 100 * trainable / everything,
-        "quantisation": "nf4" if getattr(network, "is_loaded_in_4bit", False) else "none",
-    }
-
-
-def said_of(counts: dict[str, Any]) -> str:
-    """The same in the words that peft uses."""
-    return (
-        f"target modules: {', '.join(counts['target_modules'])}\n"
-        f"trainable params: {counts['trainable']:,} || all params: {counts['all']:,} "
-        f"|| trainable%: {counts['percent']:.4f}"
-    )
-
-
-def timing(started: float, begun: float, steps: int, resumed_at: int) -> dict[str, float]:
-    """Of this process: a resumed training counts only the steps that it took itself."""
-    from regen.models.local import peak_memory_mib
-
-    now = time.monotonic()
-    return {
-        "seconds": now - started,
-        "steps": steps,
-        "resumed_at": resumed_at,
-        "seconds_per_step": (now - begun) / max(steps, 1),
-        "peak_memory_mib": peak_memory_mib(),
-    }

@@ -6,9 +6,9 @@ folder stale (whole code files and configuration keys): it may ask Snakemake nee
 finds nothing to do, but it never takes a stale result for a fresh one.
 """
 
-import json
+import logging
 import os
-import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,28 +17,82 @@ import yaml
 
 from regen.chain import Chain
 from regen.code import PACKAGE, code_of, file_of
-from regen.provenance import CONTENT_ID, Digests, Job, why_stale
+from regen.digests import Digests
+from regen.image import is_file
+from regen.provenance import CONTENT_ID, Job, why_stale
 
 DVC_FILE = Path("dvc.yaml")
 HEADER = "# Written by `regen dvc` from config.yaml; change that, not this.\n"
 
-NOT_RECORDED = {"sources", "data", "models", "training"}
-"""Stages whose files do not go to a DVC remote by default: third-party data, and weights."""
+THIRD_PARTIES = {"sources", "data", "models", "training", "answers"}
+SOON_DERIVED = {"statistics", "sets", "tables", "figures", "appendix", "paper"}
+NOT_RECORDED = THIRD_PARTIES | SOON_DERIVED
+"""Stages whose files do not go to a DVC remote: data and words of others, and weights; and what a
+reader had better derive than believe, from the recorded answers, in seconds."""
 
-IN_GIT = {("selection", "selection.json"), ("training", "summary.json")}
+IN_GIT = {
+    ("prompts", "history.jsonl"),
+    ("prompts", "prompt.json"),
+    ("selection", "selection.json"),
+    ("training", "log.jsonl"),
+    ("training", "summary.json"),
+}
 """Small files that later stages read although their folder is not recorded: they lie in git."""
 
 STUDY_KEYS = {
     "training": ["benchmark", "dataset", "base", "items.train", "seeds", "trainings", "selections"],
+    "sweep": [
+        "benchmark",
+        "dataset",
+        "base",
+        "encoder",
+        "items",
+        "trainings",
+        "variants",
+        "sweeps",
+    ],
+    "prompts": ["benchmark", "dataset", "base", "items", "seeds", "prompt_searches"],
     "prediction": ["benchmark", "dataset", "base", "items", "seeds", "variants", "selections"],
-    "scoring": ["benchmark", "dataset", "items", "seeds", "variants", "selections"],
+    "scoring": [
+        "benchmark",
+        "dataset",
+        "base",
+        "encoder",
+        "items",
+        "seeds",
+        "variants",
+        "selections",
+        "draws",
+    ],
     "agreement": ["seeds", "variants", "agreement"],
     "selection": ["seeds", "trainings", "selections"],
     "calibration": ["benchmark", "dataset", "seeds", "variants", "calibration"],
     "thresholds": ["dataset", "seeds", "variants", "thresholds"],
     "statistics": ["seeds", "variants", "comparisons", "facets"],
-    "tables": ["variants", "labels", "comparisons", "reference"],
-    "figures": ["variants", "labels", "figures", "calibration", "selections"],
+    "answers": ["benchmark", "dataset", "items.test", "seeds", "variants", "labels", "answers"],
+    "sets": ["benchmark", "seeds", "variants", "trainings", "draws"],
+    "tables": [
+        "variants",
+        "labels",
+        "comparisons",
+        "reference",
+        "prompt_searches",
+        "thresholds",
+        "answers",
+        "draws",
+        "sweeps",
+        "trainings",
+        "spending",
+    ],
+    "figures": [
+        "variants",
+        "labels",
+        "figures",
+        "calibration",
+        "selections",
+        "prompt_searches",
+        "draws",
+    ],
 }
 """Keys of a study in config.yaml that reach the parameters of a stage's jobs."""
 
@@ -59,13 +113,13 @@ def stages_of(chain: Chain) -> dict[str, list[Job]]:
 
 def dvc_yaml(chain: Chain) -> str:
     """The text of dvc.yaml for a configuration."""
-    stages = {name: describe(name, jobs) for name, jobs in stages_of(chain).items()}
+    stages = {name: describe(name, jobs, chain) for name, jobs in stages_of(chain).items()}
     metrics = [f"{job.out}/metrics.json" for job in chain.of_stage("statistics")]
     content = {"stages": stages, "metrics": metrics}
     return HEADER + yaml.safe_dump(content, sort_keys=False, width=100)
 
 
-def describe(name: str, jobs: list[Job]) -> dict[str, Any]:
+def describe(name: str, jobs: list[Job], chain: Chain) -> dict[str, Any]:
     """One DVC stage: a Snakemake target, with what it reads and writes."""
     own = {job.out for job in jobs}
     inputs = {i.evidence for job in jobs for i in job.all_inputs() if i.folder not in own}
@@ -82,16 +136,20 @@ def describe(name: str, jobs: list[Job]) -> dict[str, Any]:
         for output in (*job.measured, CONTENT_ID):
             outs.append({f"{job.out}/{output}": {"cache": False, "persist": True}})
     described: dict[str, Any] = {"cmd": f"snakemake {name.replace('-', '_')}"}
-    described["deps"] = sorted(inputs | code)
-    keys = dict.fromkeys(key for job in jobs for key in keys_of(job))
+    images = {job.image for job in jobs if job.image}
+    described["deps"] = sorted(inputs | code | set(filter(is_file, images)))
+    keys = dict.fromkeys(key for job in jobs for key in keys_of(job, chain))
+    keys |= dict.fromkeys(("container", "strict_environment") if images else ())
     described["params"] = [{"config.yaml": list(keys)}]
     described["outs"] = outs
     return described
 
 
-def keys_of(job: Job) -> list[str]:
+def keys_of(job: Job, chain: Chain) -> list[str]:
     """The keys of config.yaml that a stage's jobs depend on."""
     address = job.wildcards
+    if job.stage == "sources" and address["dataset"] in chain.config.models:
+        return [f"models.{address['dataset']}"]
     if job.stage in ("sources", "data"):
         return [f"datasets.{address['dataset']}"]
     if job.stage == "models":
@@ -100,13 +158,17 @@ def keys_of(job: Job) -> list[str]:
         return ["simulation"]
     if job.stage == "paper":
         return ["title", "scale", "stamp"]
-    return [f"studies.{address['study']}.{key}" for key in STUDY_KEYS[job.stage]]
+    name = address["study"]
+    given = chain.config.studies[name].model_fields_set  # DVC refuses keys that are not there
+    keys = [key for key in STUDY_KEYS[job.stage] if key.partition(".")[0] in given]
+    return [f"studies.{name}.{key}" for key in keys]
 
 
 def record(chain: Chain, asked: Mapping[str, Job], digests: Digests) -> list[str]:
-    """After a run: commit to dvc.lock the stages that are fresh all the way down, and only those.
+    """After a run: commit to dvc.lock the stages that are here and fresh all the way down.
 
-    (A blind `dvc commit` after a partial run locks stale results under the new configuration.)
+    (A blind `dvc commit` after a partial run locks stale results under the new configuration.) Of
+    what they rest on the content ids are enough, which is what DVC compares.
     Returns their names. Does nothing where there is no DVC repository, and inside `dvc repro`,
     which records for itself.
     """
@@ -118,18 +180,37 @@ def record(chain: Chain, asked: Mapping[str, Job], digests: Digests) -> list[str
 
     def is_fresh(job: Job) -> bool:
         if job.out not in fresh:
-            own = why_stale(job, digests, need_files=True) is None
+            own = why_stale(job, digests) is None
             fresh[job.out] = own and all(is_fresh(up) for up in chain.upstream(job))
         return fresh[job.out]
 
-    status = subprocess.run(["dvc", "status", "--json"], capture_output=True, text=True)
-    differ = json.loads(status.stdout or "{}") if status.returncode == 0 else {}
+    def is_here(job: Job) -> bool:
+        return is_fresh(job) and all(Path(file).exists() for file in job.files)
+
     names = {stage_name(job) for job in asked.values()}
-    todo = [
-        name
-        for name, jobs in stages_of(chain).items()
-        if name in differ and name in names and all(is_fresh(job) for job in jobs)
-    ]
-    if todo:
-        subprocess.run(["dvc", "commit", "--quiet", "--force", *todo], check=False)
-    return todo
+    stages = stages_of(chain).items()
+    return commit({name for name, jobs in stages if name in names and all(map(is_here, jobs))})
+
+
+def commit(names: set[str]) -> list[str]:
+    """`dvc commit --force` of those of the named stages that changed, in one pass.
+
+    (On the command line DVC reads all of dvc.yaml and dvc.lock, and writes the latter, once for
+    every stage that is named; a paper has some eighty.)
+    """
+    from dvc.exceptions import DvcException
+    from dvc.repo import Repo
+
+    logging.getLogger("dvc").setLevel(logging.ERROR)
+    try:
+        with Repo() as repo, repo.lock:
+            changed = [s for s in repo.index.stages if s.name in names and s.status()]
+            for stage in changed:
+                stage.save()
+                stage.commit()
+            if changed:
+                changed[0].dvcfile.dump_stages(changed, update_pipeline=False)
+    except DvcException as error:
+        print(f"dvc.lock: not brought up to date ({error}); dvc commit will", file=sys.stderr)
+        return []
+    return [stage.name for stage in changed]

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from regen.benchmarks.base import AnswerError, BaseBenchmark, Item
-from regen.benchmarks.registry import BenchmarkRegistry
 from regen.benchmarks.speech import Energy, Majority, Speech
 from regen.data.audio import RATE, level, read_clip, write_clip
 from regen.errors import InputError
+from regen.evaluation import BenchmarkRegistry
 from regen.files import write_jsonl
 from regen.prediction import predict
 from regen.records import read_predictions
@@ -83,12 +83,23 @@ def test_an_item_knows_its_clip_and_what_else_can_be_asked(tmp_path: Path) -> No
         ({"label": "MUSIC"}, "item 'i': label 'MUSIC' is not SPEECH or NONSPEECH"),
         ({"audio": "b.wav"}, "the clip of item 'i' is missing"),
         ({"audio": "../../etc/passwd"}, "item 'i': its clip ../../etc/passwd lies outside"),
-        ({"seconds": "long"}, "item 'i': has a bad field"),
+        ({"audio": 17}, "the clip of item 'i' is missing"),
+        ({"audio": "\0"}, "item 'i': has a bad field"),
+        ({"audio": "a" * 300}, "the clip of item 'i' is missing"),
+        ({"label": ["SPEECH"]}, "item 'i': label ['SPEECH'] is not"),
+        *(({"seconds": bad}, "item 'i': has a bad field") for bad in ("long", "nan", "inf", None)),
+        *(({"snr_db": bad}, "item 'i': has a bad field") for bad in ("loud", "", "inf", [5])),
     ],
 )
 def test_a_bad_row_is_one_line(tmp_path: Path, changes: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=re.escape(words)):
         TASK.read(row(tmp_path, **changes), tmp_path)
+
+
+def test_numbers_may_be_texts(tmp_path: Path) -> None:
+    item = TASK.read(row(tmp_path, seconds="0.7", snr_db="-5"), tmp_path)
+    assert item.facets == {"seconds": "0.5-1", "snr_db": -5, "kind": "k"}
+    assert item.inputs["noise"] == "noisy"
 
 
 def test_a_row_without_a_label_is_one_line(tmp_path: Path) -> None:

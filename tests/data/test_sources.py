@@ -11,7 +11,7 @@ import pytest
 
 from regen.data.sources import archive, read_requirements, sources
 from regen.errors import InputError
-from regen.schema.foundation import SpeechData
+from regen.schema.datasets import SpeechData
 
 
 def wheel(folder: Path) -> Path:

@@ -38,6 +38,8 @@ OPTIMISATION = {
     "weight_decay": 0.0,
     "max_grad_norm": 1.0,
     "save_every": 50,
+    "group_by_length": False,
+    "keep_epochs": False,
 }
 
 
@@ -208,7 +210,7 @@ def test_a_step_in_four_bits_after_an_evaluation_still_lowers_the_loss(
     """Every layer is told that the processor has the kernel without a gradient, as some have."""
     import bitsandbytes.nn.modules as modules
 
-    from regen.training import _with_adapter
+    from regen.adapters import with_adapter
 
     monkeypatch.setattr(modules, "has_avx512bf16", lambda: True)
     repacked = []
@@ -218,7 +220,7 @@ def test_a_step_in_four_bits_after_an_evaluation_still_lowers_the_loss(
         lambda weight, state: repacked.append(1) or (weight, state),
     )
     model = load(fetched(tmp_path / "base", AUDIO_ID, quantisation="nf4"))
-    model.network = _with_adapter(model.network, LORA)
+    model.network = with_adapter(model.network, LORA)
     prompts = [Prompt("A or B?", audio=(clip,)) for clip in clips[:4]]
     model.score_options(prompts, ("A", "B"))
     assert not repacked
@@ -327,7 +329,8 @@ def test_missing_weights_are_not_drawn_at_random(cache: Path, tmp_path: Path) ->
 def test_the_environment_alone_names_the_cache(full_cache: Path, tmp_path: Path) -> None:
     """As a user has it: HF_HUB_CACHE and HF_HUB_OFFLINE=1, in a process of its own."""
     code = (
-        "from pathlib import Path; from regen.models.hub import hub, source_of; "
+        "from pathlib import Path; from regen.models.hub import hub; "
+        "from regen.models.source import source_of; "
         f"out = Path({str(tmp_path)!r}); "
         f"hub(id={AUDIO_ID!r}, revision={REVISION!r}, dtype='auto', quantisation='none', "
         "device='auto', out=out); print(source_of(out).folder)"

@@ -37,7 +37,7 @@ def test_the_first_cases(findings: dict) -> None:
     assert "best of the others" in findings["improvement-over-others", "improvement"].sentence
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(2, 7), st.integers(2, 4), st.data())
 def test_attainable_sds_by_brute_force(n: int, runs: int, data: st.DataObject) -> None:
     total = data.draw(st.integers(0, n * runs))

@@ -29,7 +29,7 @@ def calibrated(n: int, options: int, seed: int = 0) -> tuple[np.ndarray, np.ndar
 
 
 @given(st.integers(2, 5), st.floats(0.3, 4), st.integers(0, 50))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_temperature_is_where_scipy_finds_the_minimum(options: int, true: float, seed: int) -> None:
     logits, targets = calibrated(300, options, seed)
     found = fit_temperature(logits * true, targets)

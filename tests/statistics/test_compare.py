@@ -9,6 +9,7 @@ import pytest
 from scipy import stats
 from scipy.stats import binomtest, chi2
 
+from regen.cli import app
 from regen.errors import InputError
 from regen.files import dumps
 from regen.records import Prediction, write_predictions
@@ -198,12 +199,19 @@ def test_samples_of_an_item_are_averaged(tmp_path: Path) -> None:
     assert read_rows(path)[0]["metrics"] == {"accuracy": 0.75}
 
 
+LISTS = '{"predictions": [1], "ground_truth": [1], %s}'
+
+
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
         ("x.json", '{"predictions": [1]}', "has no 'predictions' and 'ground_truth'"),
         ("x.json", '{"predictions": [1], "ground_truth": []}', "1 predictions for 0"),
         ("x.json", '{"predictions": {"a": 1}, "ground_truth": {"a": 1}}', "must be lists"),
+        ("x.json", LISTS % '"groups": 3', "'groups' must be a list"),
+        ("x.json", LISTS % '"groups": [null]', "'groups' must be texts or whole numbers"),
+        ("x.json", LISTS % '"items": []', "0 items for 1 true answers"),
+        ("x.json", LISTS % '"seed": "one"', "'seed' must be a whole number"),
         ("x.jsonl", '{"text": 1}\n', "none of the known kinds"),
         ("x.jsonl", "", "holds no predictions"),
         ("x.jsonl", '{"doc_id": 1}\n', "holds no score"),
@@ -220,6 +228,66 @@ def test_files_that_cannot_be_read_say_why(
     path.write_text(content)
     with pytest.raises(InputError, match=message):
         read_rows(path)
+
+
+HASHED = '{"item": "q", "target": "sha256:12", "prediction": "a"}\n'
+NUMBER = '{"item": "q", "target": "10 pens", "prediction": "10"}\n'
+
+
+@pytest.mark.parametrize(
+    ("rows", "benchmark", "reason"),
+    [
+        (HASHED, None, "recorded as hashes"),
+        (NUMBER, "math", "math does not score answers by their equality"),
+        (NUMBER, "retention", "retention does not score"),
+        (NUMBER, "nobody-knows", "nobody-knows does not score"),
+    ],
+)
+@pytest.mark.parametrize("command", [["summarize"], ["compare", "--model-b", "b", "--model-a"]])
+def test_records_are_refused_where_equality_says_nothing(
+    workdir: Path, rows: str, benchmark: str | None, reason: str, command: list[str]
+) -> None:
+    folder = Path("results/small/quiz/predictions/lora/seed-1/test")
+    folder.mkdir(parents=True)
+    (folder / "predictions.jsonl").write_text(rows)
+    if benchmark:
+        manifest = {"params": {"benchmark": benchmark}}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(InputError, match=f"{reason}.*results/<scale>/") as error:
+        app([*command, str(folder / "predictions.jsonl")], standalone_mode=False)
+    assert "\n" not in str(error.value)
+    scores = Path("results/small/quiz/scores/lora/seed-1/test/items.jsonl")
+    scores.parent.mkdir(parents=True)
+    scores.write_text('{"item": "q", "group": "q", "seed": 1, "metrics": {"overlap": 0.5}}\n')
+    with pytest.raises(InputError, match=f"{reason}.* instead: {scores}$"):
+        app([*command, str(folder / "predictions.jsonl")], standalone_mode=False)
+    app(["summarize", str(scores)], standalone_mode=False)
+
+
+@pytest.mark.parametrize("manifest", ['{"params": {"benchmark": "speech"}}', "{}", "[]"])
+def test_records_of_a_choice_are_compared_as_they_are(tmp_path: Path, manifest: str) -> None:
+    (tmp_path / "manifest.json").write_text(manifest)
+    rows = read_rows(as_records(tmp_path / "p.jsonl", RIGHT_A))
+    assert sum(row["metrics"]["accuracy"] for row in rows) == RIGHT_A.sum()
+
+
+def test_lists_may_bring_their_scores_items_groups_and_seed(tmp_path: Path) -> None:
+    content = {"predictions": ["a", None], "ground_truth": ["sha256:1", "sha256:2"]}
+    file = tmp_path / "a.json"
+    file.write_text(json.dumps(content))
+    with pytest.raises(InputError, match="recorded as hashes"):
+        read_rows(file)
+    more = {"metric": "overlap", "scores": [0.5, {"absent": "none"}], "groups": ["g", "g"]}
+    file.write_text(json.dumps(content | more | {"items": ["q1", "q2"], "seed": 7}))
+    runs = read_side([file], "A")
+    assert (runs.items, runs.groups, runs.seeds) == (("q1", "q2"), ("g", "g"), (7,))
+    np.testing.assert_array_equal(runs.scores["overlap"], [[0.5, np.nan]])
+
+
+def test_groups_of_null_are_none_at_all(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    file.write_text('{"predictions": ["a", "b"], "ground_truth": ["a", "a"], "groups": null}')
+    assert [row["group"] for row in read_rows(file)] == ["0", "1"]
 
 
 def test_sides_that_do_not_fit_are_refused(tmp_path: Path) -> None:

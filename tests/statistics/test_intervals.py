@@ -95,7 +95,7 @@ def test_seed_item_interval_counts_both() -> None:
     assert both.high - both.low > 0.9 * (seeds.high - seeds.low)
 
 
-@settings(max_examples=25, deadline=None)  # statsmodels takes 50 ms a call
+@settings(max_examples=25)  # statsmodels takes 50 ms a call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
 def test_holm_agrees_with_statsmodels(p: list[float]) -> None:
     assert holm(p) == pytest.approx(multipletests(p, method="holm")[1].tolist())

@@ -54,7 +54,9 @@ def run(study: dict, **changes) -> dict:
         "scores": study["paths"],
         "variants": {"base": {"model": "Base"}, "lora": {"model": "LoRA"}},
         "comparisons": [{"family": "main", "metric": "accuracy", "pairs": [["lora", "base"]]}],
+        "ranges": {},
         "facets": ["snr_db"],
+        "common": {},
     }
     statistics(**{**arguments, **changes}, out=study["out"])
     return {path.stem: json.loads(path.read_text()) for path in study["out"].glob("*.json")}
@@ -165,6 +167,20 @@ def test_real_valued_metrics_have_no_mcnemar(study: dict) -> None:
     base = found["variants"]["base"]["f1"]
     assert base["binary"] is False and base["interval"] == "t over items"
     assert base["per_class"] == {"absent": "targets are not classes"}
+
+
+def test_intervals_of_shares_end_where_a_share_ends(study: dict) -> None:
+    for path in study["paths"]:
+        rows = [json.loads(line) for line in path.read_text().splitlines()]
+        for i, row in enumerate(rows):
+            row["metrics"] = {name: 0.9 if i == 8 else 0.01 for name in ("f1", "words")}
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = run(study, comparisons=[], ranges={"f1": [0, 1]})
+    level = {row["metric"]: row for row in found["facets"]["base"]["snr_db"] if row["level"] == 10}
+    assert level["words"]["low"] < 0 == level["f1"]["low"]
+    assert level["words"]["high"] == level["f1"]["high"]
+    base = found["variants"]["base"]
+    assert base["f1"]["low"] == max(base["words"]["low"], 0)
 
 
 def test_levels_that_are_words_come_after_numbers(study: dict) -> None:

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from regen.digests import Digests
 from regen.errors import InputError
 from regen.files import read_json, write_text
-from regen.provenance import Digests, Input, Job, listed_outputs, run
+from regen.provenance import Input, Job, listed_outputs, run
 from regen.tracking import LocalBackend, generate_leaderboard, sweep_impact
 from regen.tracking.jobs import Watch
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from regen.benchmarks.phrasing import Phrasing
 
 Metrics = dict[str, float | Absent]
+Pairs = list[tuple[str, str]]
 
 
 class AnswerError(Exception):
@@ -42,12 +43,14 @@ class Prompt:
     """What a model is asked: a user's text, perhaps a system text, and audio files if it hears.
 
     `shots` are questions with their answers, which come before it as turns of the same talk.
+    `form` is a JSON schema of the answer, for decoding that is constrained to it.
     """
 
     text: str
     system: str | None = None
     audio: tuple[Path, ...] = ()
     shots: "tuple[Shot, ...]" = ()
+    form: str | None = None
 
     @property
     def heard(self) -> tuple[Path, ...]:
@@ -106,9 +109,21 @@ class BaseBenchmark(ABC):
         """Ways to put the question, for pretraining a small base; none if the task has no such."""
         return ()
 
+    def shot_class(self, item: Item) -> str:
+        """What answered examples before a question are balanced over."""
+        return item.target
+
     def completion(self, item: Item) -> str:
         """The text that a supervised model learns to answer."""
         return item.target
+
+    def pretraining(self, item: Item) -> tuple[Prompt, str]:
+        """The talk that a small base is pretrained on: what is asked, what it learns to answer."""
+        return self.prompt(item, self.template("baseline")), self.completion(item)
+
+    def rewards(self, item: Item, output: str) -> dict[str, float]:
+        """What reinforcement pays for an output, by name, each 0 to 1."""
+        raise InputError(f"benchmark {self.name}: has no rewards; reinforcement needs some")
 
     def extract_answer(self, output: str) -> str:
         """The answer in a model's raw output. Raises AnswerError(reason) if there is none."""
@@ -116,6 +131,10 @@ class BaseBenchmark(ABC):
         if not answer:
             raise AnswerError("empty")
         return answer
+
+    def read_answer(self, item: Item, output: str) -> str:
+        """The answer to `item`, where reading it takes more than the output. Raises AnswerError."""
+        return self.extract_answer(output)
 
     def check_answer(self, prediction: str, target: str) -> bool:
         return prediction == target
@@ -127,6 +146,26 @@ class BaseBenchmark(ABC):
             for p in predictions
         ]
         return {"accuracy": sum(right) / len(right)}
+
+    def compared(self, item: Item, predictions: Sequence[Prediction]) -> dict[str, Pairs]:
+        """{metric: pairs of texts whose mean similarity it is}, where a study has an encoder."""
+        return {}
+
+    def quality(self, item: Item, text: str) -> float:
+        """How good an answer is, 0 to 1, for objectives that ask; by a rule, and quick."""
+        raise InputError(f"{self.name} has no quality of an answer; leave out the objective")
+
+    def draws(self, item: Item, predictions: Sequence[Prediction]) -> tuple[str, str, list[str]]:
+        """The question, what a person answered, and the samples, for `regen.draws`."""
+        raise InputError(f"{self.name} is not about sets of answers; leave out `draws`")
+
+    def to_record(self, item: Item, prediction: Prediction) -> Prediction:
+        """What of an answer is written down; records may be published, texts of others may not."""
+        return prediction
+
+    def from_record(self, item: Item, prediction: Prediction) -> Prediction:
+        """The answer as it was, from what was written down."""
+        return prediction
 
     def load_dataset(self, folder: Path, split: str, num_samples: int | None = None) -> list[Item]:
         """The first `num_samples` items of a split (all if None).

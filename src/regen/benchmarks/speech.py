@@ -1,5 +1,7 @@
 """Speech or not: what does a short clip hold? Two options, A and B, scored from the logits."""
 
+import math
+import os
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -68,6 +70,14 @@ def level_variation(path: Path) -> float:
     return float((10 * np.log10(power + 1e-6)).std())
 
 
+def _finite(value: Any) -> float:
+    """A number, perhaps from its text. Raises TypeError or ValueError for what is none."""
+    number = float(value) if isinstance(value, str) else value
+    if not math.isfinite(number):
+        raise ValueError(f"{value!r} is no finite number")
+    return number
+
+
 class Speech(BaseBenchmark):
     """Targets and predictions are SPEECH and NONSPEECH; what a model answers is A or B.
 
@@ -102,20 +112,21 @@ class Speech(BaseBenchmark):
     def read(self, row: Mapping[str, Any], folder: Path) -> Item:
         try:
             name, group, label = str(row["item"]), str(row["group"]), row["label"]
-            audio, seconds, ratio = row["audio"], float(row["seconds"]), row["snr_db"]
-            kind = str(row["kind"])
-        except (KeyError, TypeError, ValueError) as error:
+            audio, kind = str(row["audio"]), str(row["kind"])
+            seconds, ratio = _finite(row["seconds"]), row["snr_db"]
+            ratio = ratio if ratio == "clean" else _finite(ratio)
+            path = (folder / audio).resolve()
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             where = f"{folder}: item {row.get('item', '(unnamed)')!r}"
             reason = (
                 f"lacks {error}" if isinstance(error, KeyError) else f"has a bad field ({error})"
             )
             raise InputError(f"{where}: {reason}; rebuild the data") from None
-        if label not in LETTERS:
+        if label not in (SPEECH, NONSPEECH):
             raise InputError(f"{folder}: item {name!r}: label {label!r} is not SPEECH or NONSPEECH")
-        path = (folder / audio).resolve()
         if not path.is_relative_to(folder.resolve()):
             raise InputError(f"{folder}: item {name!r}: its clip {audio} lies outside the data set")
-        if not path.is_file():
+        if not os.path.isfile(path):  # unlike Path.is_file, false for a name that is too long
             raise InputError(f"{path}: the clip of item {name!r} is missing; rebuild the data")
         quiet = ratio == "clean" or ratio >= 5
         return Item(

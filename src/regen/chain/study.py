@@ -7,16 +7,32 @@ from typing import Any
 from regen.benchmarks.registry import get_benchmark
 from regen.metrics import Metric
 from regen.provenance import Input, Job
-from regen.schema.study import Study, Thresholds, Training, Variant
+from regen.schema.prompts import Found, LocalProposer
+from regen.schema.recipes import Training
+from regen.schema.results import Thresholds
+from regen.schema.study import Study, Variant
 
 
 @dataclass(frozen=True)
 class Home:
-    """A study, its name, and the folder of its results."""
+    """A study, its name, and the folder of its results; `lender` has the checkpoints it uses."""
 
     name: str
     study: Study
     folder: str
+    lender: "Home | None" = None
+
+    def checkpoint(self, training: str, run: str) -> str:
+        return f"{(self.lender or self).folder}/checkpoints/{training}/{run}"
+
+    def adapter(self, row: Variant, run: str) -> Input:
+        """The adapter that a trained variant answers with."""
+        training = str(row.training)
+        folder = self.checkpoint(training, run)
+        recipe = (self.lender or self).study.trainings.get(training)  # a grid's point has none
+        if recipe is None or row.epoch in (None, recipe.optimisation.epochs):
+            return Input(None, folder)
+        return Input(f"epoch-{row.epoch}", folder)
 
 
 def grid_jobs(home: Home, selection: str) -> Iterator[Job]:
@@ -58,7 +74,6 @@ def selection_job(home: Home, selection: str, asked: dict[str, str]) -> Job:
     """asked: {variant, or point of a grid: its training}."""
     choice = home.study.selections[selection]
     scores = f"{home.folder}/scores"
-    checkpoints = f"{home.folder}/checkpoints"
     run = f"seed-{choice.seed}"
     return Job(
         stage="selection",
@@ -68,8 +83,7 @@ def selection_job(home: Home, selection: str, asked: dict[str, str]) -> Job:
         inputs={
             "scores": tuple(Input("items.jsonl", f"{scores}/{one}/{run}/dev") for one in asked),
             "summaries": tuple(
-                Input("summary.json", f"{checkpoints}/{training}/{run}")
-                for training in asked.values()
+                Input("summary.json", home.checkpoint(training, run)) for training in asked.values()
             ),
         },
         params={
@@ -88,10 +102,16 @@ def training_job(home: Home, training: str, recipe: Training, seed: int) -> Job:
     if recipe.selected is not None:
         folder = f"{home.folder}/selection/{recipe.selected}"
         inputs["selection"] = Input("selection.json", folder)
+    if recipe.start is not None:
+        inputs["start"] = Input(None, home.checkpoint(recipe.start, f"seed-{seed}"))
+    function, settings = "regen.training:train", {}
+    if recipe.reinforcement is not None:
+        function = "regen.reinforcement:reinforce"
+        settings = {"reinforcement": recipe.reinforcement.model_dump()}
     return Job(
         stage="training",
-        out=f"{home.folder}/checkpoints/{training}/seed-{seed}",
-        function="regen.training:train",
+        out=home.checkpoint(training, f"seed-{seed}"),
+        function=function,
         wildcards={"study": home.name, "training": training, "seed": str(seed)},
         inputs=inputs,
         params={
@@ -99,8 +119,10 @@ def training_job(home: Home, training: str, recipe: Training, seed: int) -> Job:
             "prompt": recipe.prompt,
             "lora": recipe.lora.model_dump(),
             "optimisation": recipe.optimisation.model_dump(),
-            "limit": home.study.items.train,
+            **({"objective": recipe.objective.model_dump()} if recipe.objective else {}),
+            "limit": recipe.items or home.study.items.train,
             "seed": seed,
+            **settings,
         },
         outputs=(
             "adapter_model.safetensors",
@@ -108,8 +130,46 @@ def training_job(home: Home, training: str, recipe: Training, seed: int) -> Job:
             "log.jsonl",
             "summary.json",
         ),
+        beside=tuple(f"epoch-{n}" for n in kept_epochs(recipe)),
         measured=("timing.json",),
         code=(benchmark_module(home.study.benchmark),),
+    )
+
+
+def kept_epochs(recipe: Training) -> range:
+    """The epochs after which the adapter lies in a folder of its own; after the last, it is all."""
+    return range(1, recipe.optimisation.epochs if recipe.optimisation.keep_epochs else 1)
+
+
+def prompts_job(home: Home, name: str) -> Job:
+    """A search for a prompt with one frozen model: the base, or the checkpoint of one seed."""
+    of, search = home.study, home.study.prompt_searches[name]
+    inputs = {
+        "base": Input(None, f"models/{search.base or of.base}"),
+        "data": Input(None, f"data/{of.dataset}"),
+    }
+    if search.training is not None:
+        seed = of.seeds[0] if search.checkpoint is None else search.checkpoint
+        inputs["adapter"] = Input(None, home.checkpoint(search.training, f"seed-{seed}"))
+    if isinstance(search.proposer, LocalProposer):
+        inputs["proposer_model"] = Input(None, f"models/{search.proposer.model}")
+    if search.budget_of is not None:
+        inputs["budget_of"] = Input("prompt.json", f"{home.folder}/prompts/{search.budget_of}")
+    return Job(
+        stage="prompts",
+        out=f"{home.folder}/prompts/{name}",
+        function="regen.prompts.search:optimise",
+        wildcards={"study": home.name, "search": name},
+        inputs=inputs,
+        params={
+            **search.model_dump(exclude={"training", "base", "checkpoint", "budget_of"}),
+            "benchmark": of.benchmark,
+            "limit": of.items.dev,
+            "train_limit": of.items.train,
+        },
+        outputs=("prompt.json", "history.jsonl"),
+        measured=("timing.json",),
+        code=(benchmark_module(of.benchmark),),
     )
 
 
@@ -118,8 +178,7 @@ def prediction_job(home: Home, variant: str, row: Variant, run: str, split: str)
     if row.trivial is None:
         inputs["base"] = Input(None, f"models/{row.base or home.study.base}")
     if row.training is not None:
-        folder = f"{home.folder}/checkpoints/{row.training}/{run}"
-        inputs["adapter"] = Input(None, folder)
+        inputs["adapter"] = home.adapter(row, run)
     params: dict[str, Any] = {
         "benchmark": home.study.benchmark,
         "variant": variant,
@@ -129,7 +188,13 @@ def prediction_job(home: Home, variant: str, row: Variant, run: str, split: str)
     if row.trivial is not None:
         params |= {"trivial": row.trivial, "train_limit": home.study.items.train}
     else:
-        params |= {"prompt": row.prompt, "decoding": row.decoding.model_dump()}
+        params["decoding"] = row.decoding.model_dump()
+        if isinstance(row.prompt, Found):
+            inputs["prompt_file"] = Input(
+                "prompt.json", f"{home.folder}/prompts/{row.prompt.search}"
+            )
+        else:
+            params["prompt"] = row.prompt
     if row.shots:
         params |= {"shots": row.shots, "train_limit": home.study.items.train}
     if run != "base":
@@ -205,7 +270,9 @@ def thresholds_job(home: Home, wanted: Thresholds) -> Job:
         },
         params={
             "split": "test",
-            "axes": [{"name": name, "log": how == "log"} for name, how in wanted.axes.items()],
+            "axes": [
+                {"name": name, "log": axis.scale == "log"} for name, axis in wanted.axes.items()
+            ],
             "metric": wanted.metric,
             "guess": wanted.guess,
             "level": wanted.level,
@@ -217,20 +284,30 @@ def thresholds_job(home: Home, wanted: Thresholds) -> Job:
 
 def scoring_job(home: Home, variant: str, run: str, split: str) -> Job:
     predictions = f"{home.folder}/predictions/{variant}/{run}/{split}"
+    inputs = {
+        "predictions": Input("predictions.jsonl", predictions),
+        "data": Input(None, f"data/{home.study.dataset}"),
+    }
+    if home.study.encoder is not None:
+        inputs["encoder"] = Input(None, f"models/{home.study.encoder}")
+    draws = home.study.draws
+    if draws is not None:
+        if draws.perplexity:
+            inputs["base"] = Input(None, f"models/{home.study.base}")
+        if split != "dev":
+            inputs["dev"] = Input("items.jsonl", f"{home.folder}/scores/{draws.bar}/base/dev")
+    params = {
+        "benchmark": home.study.benchmark,
+        "split": split,
+        "limit": getattr(home.study.items, split),
+    }
     return Job(
         stage="scoring",
         out=f"{home.folder}/scores/{variant}/{run}/{split}",
         function="regen.scoring:score",
         wildcards={"study": home.name, "variant": variant, "run": run, "split": split},
-        inputs={
-            "predictions": Input("predictions.jsonl", predictions),
-            "data": Input(None, f"data/{home.study.dataset}"),
-        },
-        params={
-            "benchmark": home.study.benchmark,
-            "split": split,
-            "limit": getattr(home.study.items, split),
-        },
+        inputs=inputs,
+        params=params if draws is None else params | {"draws": {"most": draws.most}},
         outputs=("items.jsonl", "summary.json"),
         code=(benchmark_module(home.study.benchmark),),
     )

@@ -15,7 +15,7 @@ app = typer.Typer(
     help="""A paper whose every number is derived.
 
     Each stage of the chain is a command, the same that the workflow calls:
-    data, base, train, predict, score, select, statistics, table, figure, simulate,
+    data, base, train, optimize-prompt, predict, score, select, statistics, table, figure, simulate,
     appendix, paper. Without --set or --limit
     a command makes the very folder that the paper uses; with them, a quick try in results/scratch/.
     """,

@@ -9,9 +9,9 @@ import yaml
 
 from regen.chain import Chain
 from regen.cli.app import Changes, ConfigFiles, app, load, overlays
+from regen.digests import Digests
 from regen.errors import InputError
 from regen.files import dumps, write_text
-from regen.provenance import Digests
 from regen.schema import json_schema
 
 config_app = typer.Typer(no_args_is_help=True, help="Look at the configuration.")
@@ -54,21 +54,50 @@ def status(
     configfile: ConfigFiles = [],  # noqa: B006
     everything: Annotated[bool, typer.Option("--all", help="Also what is fresh.")] = False,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+    check: Annotated[bool, typer.Option("--check", help="Fail unless all of it is fresh.")] = False,
 ) -> None:
     """Say what is fresh, stale and why, missing, or edited by hand. Changes nothing."""
-    from regen.status import FRESH, status
+    from regen.status import FRESH, NOT_HERE, status
 
     digests = Digests()
     states = status(Chain(load(configfile)), digests)
     digests.save()
     if json:
         typer.echo(dumps(states))
-        return
-    for state in states:
-        if everything or state.state != FRESH:
-            typer.echo(f"{state.state:<15} {state.folder}  {state.reason}".rstrip())
-    counts = Counter(state.state for state in states)
-    typer.echo(", ".join(f"{n} {state}" for state, n in counts.items()))
+    else:
+        for state in states:
+            if everything or state.state != FRESH:
+                typer.echo(f"{state.state:<15} {state.folder}  {state.reason}".rstrip())
+        counts = Counter(state.state for state in states)
+        typer.echo(", ".join(f"{n} {state}" for state, n in counts.items()))
+    if check and any(state.state not in (FRESH, NOT_HERE) for state in states):
+        raise typer.Exit(1)
+
+
+@app.command()
+def plan(
+    target: Annotated[
+        str, typer.Argument(help="What Snakemake takes: paper, tables, a study, a file.")
+    ] = "paper",
+    configfile: ConfigFiles = [],  # noqa: B006
+    budget: Annotated[
+        float | None, typer.Option(min=0, help="Fail if it would cost more than this.")
+    ] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Job by job.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="As JSON, job by job.")] = False,
+) -> None:
+    """Say what would run, on what, how long, and what it would cost. Runs nothing."""
+    from regen.forecast import forecast, over_budget, render
+    from regen.targets import jobs_of, would_run
+
+    chain, digests = Chain(load(configfile)), Digests()
+    found = forecast(chain, would_run(chain, jobs_of(chain, target), digests))
+    digests.save()
+    prices = chain.config.prices
+    typer.echo(dumps(found) if json else render(found, prices, everything))
+    limit = budget if budget is not None or prices is None else prices.budget
+    if limit is not None and (problem := over_budget(found, limit, prices)):
+        raise InputError(problem)
 
 
 @app.command()

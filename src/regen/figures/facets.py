@@ -133,7 +133,7 @@ def draw(
                     color=colour,
                     marker=marker,
                     markersize=4.5,
-                    linestyle=dash,
+                    linestyle="" if part else dash,  # words have no order
                     linewidth=1.3,
                     elinewidth=0.8,
                     capsize=2,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HEIGHT = 2.6
-WIDTH = 2.2
+WIDTH = 1.95
 """Inches, of the figure and of a panel."""
 
 

@@ -38,8 +38,13 @@ def save(figure: "Figure", path: Path) -> None:
     """As <path>.pdf and <path>.png, without times and versions."""
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.text import Text
 
     FigureCanvasAgg(figure)
+    for text in figure.findobj(Text):
+        if isinstance(text, Text) and "$" not in text.get_text():
+            # Computer Modern's text font has an accent where others have the underscore.
+            text.set_text(text.get_text().replace("_", r"$\_$"))
     path.parent.mkdir(parents=True, exist_ok=True)
     plain: dict[str, Any] = {"CreationDate": None, "Creator": None, "Producer": None}
     with rc_context(SETTINGS):

@@ -5,32 +5,13 @@ was fetched with its hash, and the cache that `huggingface_hub` keeps (`HF_HOME`
 With HF_HUB_OFFLINE=1 nothing is fetched. No code comes with a model, and no pickled weights.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from regen.errors import InputError
-from regen.files import read_json, sha256, write_json
+from regen.files import sha256, write_json
 
-REFERENCE = "hub.json"
 FETCHED = ("*.safetensors", "*.json", "*.jinja", "merges.txt", "vocab.txt", "*.model")
 """Weights, configuration, tokenizer and processor; never *.py, *.bin, *.pt."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Where a base model lies and how it is held.
-
-    dtype: "auto" (bfloat16 on a GPU, float32 without), "float32", "bfloat16" or "float16"
-    quantisation: "none" or "nf4"; device: "auto" (a GPU if there is one), "cpu" or "cuda"
-    """
-
-    folder: Path
-    name: str
-    dtype: str = "auto"
-    quantisation: str = "none"
-    device: str = "auto"
 
 
 def hub(
@@ -57,28 +38,7 @@ def hub(
         for path in files
     }
     settings = {"dtype": dtype, "quantisation": quantisation, "device": device}
-    write_json(out / REFERENCE, {"id": id, "revision": revision, **settings, "files": described})
-
-
-def source_of(base: Path) -> Source:
-    """The folder itself, or, if `base` stands for a model of the hub, where the cache has it.
-
-    Raises InputError if the cache lacks it and it cannot be fetched, or holds other files. Sizes
-    are compared, not hashes: the cache names a file by its hash, and reading 15 GB takes minutes.
-    """
-    if not (base / REFERENCE).exists():
-        return Source(base, str(base))
-    found: Mapping[str, Any] = read_json(base / REFERENCE)
-    folder = snapshot(found["id"], found["revision"], list(found["files"]))
-    for name, known in found["files"].items():
-        path = folder / name
-        if not path.exists() or path.stat().st_size != known["bytes"]:
-            raise InputError(
-                f"{base}: the cache's {name} of {found['id']} is missing or not what was fetched; "
-                f"remove it from the cache and fetch it again: regen base --model {base.name}"
-            )
-    held = {key: str(found[key]) for key in ("dtype", "quantisation", "device")}
-    return Source(folder, f"{base} ({found['id']}@{found['revision'][:12]})", **held)
+    write_json(out / "hub.json", {"id": id, "revision": revision, **settings, "files": described})
 
 
 def snapshot(id: str, revision: str, files: list[str] | None = None) -> Path:

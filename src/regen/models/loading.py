@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from regen.errors import InputError
-from regen.files import read_json, sha256
-from regen.models.hub import Source, source_of
+from regen.files import read_json
 from regen.models.local import LocalModel
 from regen.models.quantised import keep_trainable, nf4, why_not
+from regen.models.source import Source, content_id, source_of
 
 AUDIO_ARCHITECTURES = ("Qwen2AudioForConditionalGeneration",)
 OMNI_ARCHITECTURES = (
@@ -22,9 +22,9 @@ OMNI_ARCHITECTURES = (
 def load(base: Path, adapter: Path | None = None) -> LocalModel:
     """The model in `base`, with the LoRA adapter in `adapter` if there is one.
 
-    `base` holds the model or, as hub.json, says which one of the hub's it is. On a GPU in bfloat16
-    if there is one, else on the processor in float32, unless hub.json says otherwise. Only
-    safetensors are read, and no code comes with the weights. Raises InputError for a folder that
+    `base` holds the model or stands for one, see `source_of`. On a GPU in bfloat16 if there is
+    one, else on the processor in float32, unless it says otherwise. Only safetensors are read, and
+    no code comes with the weights. Raises InputError for a folder that
     is no model, and for an adapter that was trained on another base.
     """
     source = source_of(base)
@@ -54,14 +54,6 @@ def architecture_of(base: Path) -> str:
     if not list(base.glob("*.safetensors")):
         raise InputError(f"{base}: has no weights in safetensors; other formats are not read")
     return name
-
-
-def content_id(folder: Path) -> str:
-    """What identifies a finished folder of the chain: "sha256:" and the hash of its file list."""
-    path = folder / "outputs.sha256"
-    if not path.exists():
-        raise InputError(f"{folder}: was never finished (it has no outputs.sha256); build it again")
-    return f"sha256:{sha256(path)}"
 
 
 def check_adapter(base: Path, adapter: Path) -> None:
@@ -104,7 +96,7 @@ def _open(source: Source, architecture: str) -> LocalModel:
     options = common | {"use_safetensors": True, "dtype": dtype, "output_loading_info": True}
     quantised = source.quantisation == "nf4" and _can_quantise(source, named)
     if quantised:
-        place = "cuda:0" if cuda else "cpu"
+        place = f"cuda:{torch.cuda.current_device()}" if cuda else "cpu"
         options |= {"quantization_config": nf4(dtype), "device_map": {"": place}}
     try:
         if omni:

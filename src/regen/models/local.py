@@ -6,7 +6,6 @@ answer's tokens are appended to the prompt's, never tokenised together with them
 model meets them when it generates.
 """
 
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +18,12 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from regen.benchmarks.base import Prompt
+from regen.errors import InputError
 from regen.models.protocol import Decoding, Generation
+
+ANSWER_AT_ONCE = {"enable_thinking": False}
+"""For the template of a model that can think first, as Qwen3's: thoughts would take the tokens that
+an answer has, and are in no answer to learn from. Other templates do not heed it."""
 
 
 @dataclass(frozen=True)
@@ -60,8 +64,8 @@ class LocalModel(ABC):
     def content(self, prompt: Prompt) -> Any:
         """What the chat template takes as the content of the user's turn, shots left out."""
 
-    def render(self, prompt: Prompt) -> str:
-        """The talk so far as the chat template writes it: system, shots, then the question."""
+    def talk(self, prompt: Prompt) -> list[dict[str, Any]]:
+        """The turns so far, as a chat template takes them: system, shots, then the question."""
         talk: list[dict[str, Any]] = []
         if prompt.system is not None:
             talk.append({"role": "system", "content": prompt.system})
@@ -69,8 +73,14 @@ class LocalModel(ABC):
             talk.append({"role": "user", "content": self.content(shot.question)})
             talk.append({"role": "assistant", "content": shot.answer})
         talk.append({"role": "user", "content": self.content(prompt)})
+        return talk
+
+    def render(self, prompt: Prompt) -> str:
+        """The talk so far as the chat template writes it, up to where the answer starts."""
         return str(
-            self.renderer.apply_chat_template(talk, tokenize=False, add_generation_prompt=True)
+            self.renderer.apply_chat_template(
+                self.talk(prompt), tokenize=False, add_generation_prompt=True, **ANSWER_AT_ONCE
+            )
         )
 
     @abstractmethod
@@ -89,7 +99,9 @@ class LocalModel(ABC):
         """Tokens that end an answer; the first is the one that training appends."""
         chat = [{"role": "user", "content": "q"}, {"role": "assistant", "content": "@@"}]
         after = self.renderer.apply_chat_template(chat, tokenize=False).rpartition("@@")[2]
-        closing = [i for i in self.answer_ids(after) if i in self.tokenizer.all_special_ids]
+        # Not `all_special_ids`: those are named by an attribute, and Gemma's <end_of_turn> is not.
+        added = self.tokenizer.added_tokens_decoder
+        closing = [i for i in self.answer_ids(after) if i in added and added[i].special]
         ends = [*closing[:1], self.tokenizer.eos_token_id]
         return list(dict.fromkeys(i for i in ends if i is not None))
 
@@ -176,6 +188,8 @@ class LocalModel(ABC):
                 "top_p": decoding.top_p,
                 "top_k": decoding.top_k,
             }
+        if decoding.constrained:
+            arguments["logits_processor"] = [self._only_json(prompts, batch)]
         with torch.random.fork_rng():
             torch.manual_seed(decoding.seed)
             output = self.network.generate(
@@ -188,23 +202,19 @@ class LocalModel(ABC):
         new = output[:, batch["input_ids"].shape[1] :].tolist()
         return [self._generation(ids) for ids in new]
 
+    def _only_json(self, prompts: Sequence[Prompt], batch: dict[str, Tensor]) -> Any:
+        from regen.models.constrained import OnlyJson
+
+        forms = [prompt.form for prompt in prompts if prompt.form is not None]
+        if len(forms) < len(prompts):
+            raise InputError("decoding.constrained: the benchmark names no form of its answers")
+        return OnlyJson(self.tokenizer, self.end_ids[0], forms, batch["input_ids"].shape[1])
+
     def _generation(self, ids: list[int]) -> Generation:
         ends = set(self.end_ids)
         length = next((n for n, token in enumerate(ids) if token in ends), None)
         finish = "length" if length is None else "stop"
         kept = ids[:length]
         text = self.tokenizer.decode(kept, skip_special_tokens=True)
-        return Generation(text=text, tokens=len(kept), finish=finish)
-
-
-def peak_memory_mib() -> float:
-    """The most memory this process has held so far.
-
-    On a GPU, if it used one, of tensors; else its peak resident set, libraries and all.
-    """
-    if torch.cuda.is_available() and torch.cuda.max_memory_allocated():
-        return torch.cuda.max_memory_allocated() / 2**20
-    import resource
-
-    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return most / 2**20 if sys.platform == "darwin" else most / 2**10
+        drawn = tuple(ids if length is None else ids[: length + 1])
+        return Generation(text=text, tokens=len(kept), finish=finish, ids=drawn)

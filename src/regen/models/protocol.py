@@ -11,22 +11,30 @@ from regen.benchmarks.base import Prompt
 
 @dataclass(frozen=True)
 class Decoding:
-    """How text is drawn. temperature 0 is greedy; `seed` makes sampling repeatable."""
+    """How text is drawn. temperature 0 is greedy; `seed` makes sampling repeatable.
+
+    constrained: only text of the form that the prompt names, a JSON schema
+    """
 
     max_new_tokens: int = 16
     temperature: float = 0.0
     top_p: float = 1.0
     top_k: int = 0
     seed: int = 0
+    constrained: bool = False
 
 
 @dataclass(frozen=True)
 class Generation:
-    """Generated text, its length in tokens, and why it ended: by itself ("stop") or "length"."""
+    """Generated text, its length in tokens, and why it ended: by itself ("stop") or "length".
+
+    ids: the tokens as they were drawn, with the one that ended the text, if one did
+    """
 
     text: str
     tokens: int
     finish: str
+    ids: tuple[int, ...] = ()
 
 
 @runtime_checkable

@@ -3,9 +3,31 @@
 Dettmers et al. 2023, arXiv 2305.14314; the quantisation is bitsandbytes's.
 """
 
+from pathlib import Path
 from typing import Any
 
 import torch
+
+from regen.files import write_json
+from regen.models.source import content_id
+
+
+def quantised(*, of: Path, dtype: str, device: str, out: Path) -> None:
+    """Write held.json, which stands for the base model in `of`, held in NF4.
+
+    The weights are quantised whenever they are read, as transformers does it: a second file of
+    them would have to be kept in step. dtype, device: see `Source`.
+    """
+    write_json(
+        out / "held.json",
+        {
+            "of": of.name,
+            "content": content_id(of),
+            "dtype": dtype,
+            "quantisation": "nf4",
+            "device": device,
+        },
+    )
 
 
 def why_not() -> str | None:

@@ -29,7 +29,7 @@ from regen.benchmarks.registry import get_benchmark
 from regen.errors import InputError
 from regen.files import write_json, write_jsonl
 from regen.models.audio import AudioModel
-from regen.models.local import peak_memory_mib
+from regen.models.cost import peak_memory_mib
 from regen.progress import track
 from regen.seeding import seed_everything
 

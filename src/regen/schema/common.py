@@ -1,7 +1,7 @@
 """What all parts of the schema are made of."""
 
 from collections.abc import Iterable
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -20,7 +20,58 @@ class Section(BaseModel):
     )
 
 
+class Resources(Section):
+    """What a stage's jobs ask of the machine or the cluster."""
+
+    threads: Positive = 1
+    """processor cores; for decoding, two jobs with one each do more than one with two"""
+    mem_mb: Positive = 2000
+    """memory in MiB"""
+    runtime: Positive = 30
+    """minutes until a cluster may kill the job"""
+    gpu: Annotated[int, Field(strict=True, ge=0)] = 0
+    """graphics processors"""
+
+
+class Prices(Section):
+    """What machines cost, for `regen plan` and for a budget; no result depends on it."""
+
+    gpu_hour: Annotated[float, Field(ge=0)] = 0.0
+    """of a graphics processor"""
+    core_hour: Annotated[float, Field(ge=0)] = 0.0
+    """of a processor core"""
+    currency: str = "USD"
+    """of all three"""
+    budget: Annotated[float, Field(ge=0)] | None = None
+    """Snakemake does not start what is forecast to cost more; null for no limit"""
+
+
 def known(name: str, names: Iterable[str], where: str, kind: str) -> None:
     """Raise ValueError, with the nearest right name, if `name` is not one of `names`."""
     if name not in names:
         raise ValueError(f"{where}: there is no {kind} {name!r}{nearest(name, names)}")
+
+
+class ByEndpoint(Section):
+    """By a server that speaks OpenAI's chat completions; what it answers may change."""
+
+    kind: Literal["endpoint"]
+    """who does it"""
+    url: Annotated[str, Field(pattern=r"^https?://")]
+    """up to, and without, /chat/completions"""
+    model: str
+    """the server's name for it"""
+    key_variable: str | None = None
+    """environment variable that holds the key; null for a server that wants none"""
+    temperature: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """of the draws"""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """share of the probability that is drawn from"""
+    max_new_tokens: Positive = 512
+    """longest answer"""
+    timeout: Annotated[float, Field(gt=0)] = 60.0
+    """seconds until a request counts as failed"""
+    retries: Annotated[int, Field(strict=True, ge=0)] = 4
+    """how often a failed request is made again"""
+    seed: Seed = 1
+    """that the server is sent"""

@@ -1,89 +1,23 @@
-"""A study: trainings, choices, variants, comparisons and figures."""
+"""A study: trainings, choices, variants, and what is asked of their answers."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from regen.schema.common import Name, Positive, Section, Seed, known
-from regen.schema.foundation import SplitSizes
-
-
-class Lora(Section):
-    """A low-rank adapter (Hu et al. 2021, arXiv 2106.09685)."""
-
-    r: Positive = 16
-    """rank"""
-    alpha: Positive = 32
-    """scale: the adapter's output is multiplied by alpha / r"""
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    """on the adapter's input, in training"""
-    targets: Literal["attention", "attention+mlp"] = "attention"
-    """q, k, v, o projections; with mlp also gate, up and down"""
-
-
-class Optimisation(Section):
-    """How the loss is brought down."""
-
-    epochs: Positive = 3
-    """passes over the training items"""
-    max_steps: Positive | None = None
-    """stop after so many steps, whatever the epochs"""
-    batch_size: Positive = 16
-    """items a step"""
-    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 1e-3
-    """peak, after warm-up"""
-    warmup_fraction: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """share of the steps over which the learning rate rises"""
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    """of AdamW"""
-    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
-    """gradients are clipped to this norm"""
-    save_every: Positive = 50
-    """steps between saved states, from which an interrupted training goes on"""
-
-
-class Training(Section):
-    """A recipe: what is trained and how. Variants that differ only in prompt share one."""
-
-    prompt: str = "baseline"
-    """named prompt of the benchmark that the model is trained on"""
-    lora: Lora = Lora()
-    """the adapter"""
-    selected: Name | None = None
-    """grid of the study's `selections` whose winner gives `lora.r` and `lora.alpha` instead"""
-    optimisation: Optimisation = Optimisation()
-    """the optimiser"""
-
-
-class Selection(Section):
-    """The best on the dev split: of a grid over rank and scale, or among trained variants.
-
-    Ties go to fewer trainable parameters, then to the smaller alpha.
-    """
-
-    recipe: Name | None = None
-    """of a grid: the recipe that is trained at each of its points"""
-    r: list[Positive] = []
-    """of a grid: ranks"""
-    alpha: list[Positive] = []
-    """of a grid: scales"""
-    among: list[Name] = []
-    """else: variants that are trained, as they are"""
-    seed: Seed
-    """the one seed that they are trained with for this"""
-    metric: str = "accuracy"
-    """metric of the benchmark, on the dev split"""
-
-    @model_validator(mode="after")
-    def _one_kind(self) -> "Selection":
-        grid = bool(self.recipe and self.r and self.alpha)
-        if grid == (len(self.among) > 1) or (self.among and (self.recipe or self.r or self.alpha)):
-            raise ValueError("a selection has recipe, r and alpha, or two variants in `among`")
-        for name in ("r", "alpha", "among"):
-            values = getattr(self, name)
-            if len(set(values)) != len(values):
-                raise ValueError(f"{name}: {values} names one twice")
-        return self
+from regen.schema.common import Name, Positive, Resources, Section, Seed, known
+from regen.schema.datasets import SplitSizes
+from regen.schema.prompts import Found, PromptSearch
+from regen.schema.recipes import Selection, Sweep, Training
+from regen.schema.results import (
+    Answers,
+    Calibration,
+    Comparison,
+    Draws,
+    Figure,
+    Label,
+    Spending,
+    Thresholds,
+)
 
 
 class Decoding(Section):
@@ -97,6 +31,21 @@ class Decoding(Section):
     """longest answer"""
     temperature: Annotated[float, Field(ge=0, le=10)] = 0.0
     """0 is greedy"""
+    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
+    """share of the probability that is drawn from"""
+    samples: Positive = 1
+    """answers drawn for each item; metrics are means over them"""
+    seed: Seed = 0
+    """of the draws, beside the training's"""
+
+    constrained: bool = False
+    """only text of the form that the benchmark names (a JSON schema) can be drawn"""
+
+    @model_validator(mode="after")
+    def _samples_differ(self) -> "Decoding":
+        if self.samples > 1 and self.temperature == 0:
+            raise ValueError("samples: greedy answers are all alike; set a temperature")
+        return self
 
 
 class Variant(Section):
@@ -104,12 +53,14 @@ class Variant(Section):
 
     training: Name | None = None
     """recipe of this study whose checkpoints answer; null is the base model as it comes"""
+    epoch: Positive | None = None
+    """the adapter after so many epochs of a training with `keep_epochs`; null is the last one"""
     base: Name | None = None
     """another base model than the study's, as it comes; an entry of `models`"""
     trivial: Name | None = None
     """a baseline without a language model, by the benchmark's name for it"""
-    prompt: str = "baseline"
-    """named prompt of the benchmark"""
+    prompt: str | Found = "baseline"
+    """named prompt of the benchmark, or {search: name}: what a prompt search has found"""
     shots: Annotated[int, Field(strict=True, ge=0, le=64)] = 0
     """answered training items that come before the question; see src/regen/shots.py"""
     decoding: Decoding = Decoding()
@@ -123,94 +74,10 @@ class Variant(Section):
             raise ValueError("a variant has a training or is trivial, not both")
         if self.trivial and (self.shots or self.base):
             raise ValueError("a trivial variant has neither shots nor a base")
+        if self.epoch and not self.training:
+            raise ValueError("a variant with an epoch has a training")
         if self.training and self.base:
             raise ValueError("a variant with a training has the study's base; leave out base")
-        return self
-
-
-class Label(Section):
-    """What the tables print of a variant; changing it computes nothing again but the tables."""
-
-    model: str
-    """which model"""
-    method: str = "none"
-    """how it was fine-tuned"""
-    prompt: str = "baseline"
-    """which prompt"""
-
-
-class Comparison(Section):
-    """A declared family of comparisons; p-values are Holm-corrected within it."""
-
-    family: Name
-    """the family's name, printed with its results"""
-    metric: str = "accuracy"
-    """metric of the benchmark"""
-    paired_seeds: bool = False
-    """seed s of one side and of the other share their randomness"""
-    pairs: list[tuple[Name, Name]]
-    """[method, reference] each"""
-
-
-class Calibration(Section):
-    """Are the probabilities what they say? A temperature fitted on dev, reported on test."""
-
-    variants: Annotated[list[Name], Field(min_length=1)]
-    """that answer from logits"""
-    temperatures: list[Annotated[float, Field(gt=0)]] = [0.8, 1.0, 1.2, 1.5, 2.0]
-    """of a sweep on dev beside the fitted one"""
-
-
-class Thresholds(Section):
-    """From which stimulus on is an answer mostly right? A psychometric function by variant."""
-
-    variants: Annotated[list[Name], Field(min_length=1)]
-    """whose scores are fitted"""
-    axes: Annotated[dict[str, Literal["linear", "log"]], Field(min_length=1)]
-    """fields of the data's rows that hold the stimulus, and the scale on which it acts"""
-    metric: str = "accuracy"
-    """0 or 1 an item"""
-    guess: Annotated[float, Field(ge=0, lt=1)] = 0.5
-    """chance of being right without hearing anything"""
-    level: Annotated[float, Field(gt=0, lt=1)] = 0.75
-    """accuracy that is asked for"""
-    seed: Seed = 0
-    """of the bootstrap"""
-
-    @model_validator(mode="after")
-    def _above_guessing(self) -> "Thresholds":
-        if self.level <= self.guess:
-            raise ValueError(f"level: {self.level} is not above guessing ({self.guess})")
-        return self
-
-
-class Figure(Section):
-    """What is drawn: a metric by a facet of the items; a reliability diagram; a grid."""
-
-    name: Name
-    """file name"""
-    kind: Literal["facet", "reliability", "grid"] = "facet"
-    """facet: a line a variant, with intervals; reliability: a panel a variant of `calibration`;
-    grid: a selection's values over rank and scale"""
-    metric: str = "accuracy"
-    """of a facet figure: metric of the benchmark"""
-    facet: str | None = None
-    """of a facet figure: facet of the benchmark's items"""
-    variants: list[Name] = []
-    """of a facet figure: lines, in order"""
-    label: str = ""
-    """of a facet figure: of the horizontal axis"""
-    selection: Name | None = None
-    """of a grid: which"""
-    caption: str
-    """in the paper"""
-
-    @model_validator(mode="after")
-    def _what_its_kind_wants(self) -> "Figure":
-        if (self.kind == "facet") != bool(self.facet and self.variants and self.label):
-            raise ValueError("facet, variants and label belong to a figure of kind facet")
-        if (self.kind == "grid") != (self.selection is not None):
-            raise ValueError("selection belongs to a figure of kind grid")
         return self
 
 
@@ -227,30 +94,48 @@ class Study(Section):
     """the first so many items of each split"""
     base: Name
     """entry of `models`"""
+    encoder: Name | None = None
+    """entry of `models` that reads texts for metrics of their similarity; null for none"""
     seeds: Annotated[list[Seed], Field(min_length=1)]
     """of the trainings"""
     reference: Name
     """variant that the table compares with"""
-    trainings: dict[Name, Training]
+    trainings: dict[Name, Training] = {}
     """recipes by name"""
+    trainings_of: Name | None = None
+    """another study, whose checkpoints this one's variants use: what else has changed in them?"""
     selections: dict[Name, Selection] = {}
     """choices made on the dev split, by name"""
+    sweeps: dict[Name, Sweep] = {}
+    """learning rates and ranks to look at on the dev split, by name"""
+    prompt_searches: dict[Name, PromptSearch] = {}
+    """searches for better prompts on the dev split, by name"""
     variants: dict[Name, Variant]
     """what is compared, by name, in the table's order"""
     labels: dict[Name, Label]
-    """what the tables print of each variant"""
+    """what the tables print of each variant, and of a training that no variant answers with"""
     agreement: list[tuple[Name, Name]] = []
     """[variant from logits, the same with mode generate] each: do they say the same, how fast?"""
     comparisons: list[Comparison]
     """declared before the results are seen"""
+    common: dict[Name, Annotated[list[Name], Field(min_length=1)]] = {}
+    """variants by the name of the subset of items that they share: those with a metric in all"""
     calibration: Calibration | None = None
     """of probabilities, on dev and test"""
     thresholds: Thresholds | None = None
     """of stimuli"""
+    answers: Answers | None = None
+    """of free text"""
+    draws: Draws | None = None
+    """of several answers to one item"""
+    spending: Spending | None = None
+    """for a table of costs"""
     facets: list[str]
     """facets by which results are broken down"""
     figures: list[Figure]
     """figures of the paper"""
+    resources: dict[str, Resources] = {}
+    """by stage, where this study's jobs ask for something else than the other studies'"""
 
     @model_validator(mode="after")
     def _names_exist(self) -> "Study":
@@ -259,12 +144,15 @@ class Study(Section):
         rows = [name for name, variant in self.variants.items() if variant.table]
         known(self.reference, rows, "reference", "variant with a row in the table")
         for name in self.labels:
-            known(name, self.variants, "labels", "variant")
+            known(name, [*self.variants, *self.trainings], "labels", "variant or training")
         for name, variant in self.variants.items():
             if variant.table:
                 known(name, self.labels, f"variants.{name}", "label")
-            if variant.training is not None:
-                known(variant.training, self.trainings, f"variants.{name}.training", "training")
+            if variant.shots > self.items.train:
+                raise ValueError(
+                    f"variants.{name}.shots: {variant.shots}, but the study has "
+                    f"{self.items.train} training items (items.train)"
+                )
         for name, selection in self.selections.items():
             if selection.recipe is not None:
                 known(selection.recipe, self.trainings, f"selections.{name}.recipe", "training")
@@ -276,11 +164,29 @@ class Study(Section):
             for point in self.points(name):
                 if point in self.trainings or point in self.variants:
                     raise ValueError(f"{point}: the name of a grid's point; use another")
+        self._starts_exist()
         for name, training in self.trainings.items():
+            if training.items is not None and training.items > self.items.train:
+                raise ValueError(
+                    f"trainings.{name}.items: {training.items}, but the study has "
+                    f"{self.items.train} (items.train)"
+                )
             if training.selected is not None:
                 where = f"trainings.{name}.selected"
                 grids = [key for key, one in self.selections.items() if one.recipe is not None]
                 known(training.selected, grids, where, "grid among the selections")
+        if self.trainings_of is None:
+            self.check_trained(self.trainings)
+        elif self.trainings or self.selections or self.sweeps or self.prompt_searches:
+            raise ValueError(
+                "trainings_of: a study that uses another's checkpoints has no trainings, "
+                "selections, sweeps or prompt_searches of its own"
+            )
+        self._searches_exist()
+        self._sweeps_have_recipes()
+        for subset, names in self.common.items():
+            for name in names:
+                known(name, rows, f"common.{subset}", "variant in the table")
         for comparison in self.comparisons:
             for pair in comparison.pairs:
                 for name in pair:
@@ -295,12 +201,36 @@ class Study(Section):
         scored = [key for key, row in self.variants.items() if row.table]
         for asked in self.thresholds.variants if self.thresholds else ():
             known(asked, scored, "thresholds.variants", "variant")
+        if self.answers is not None:
+            for pair in self.answers.pairs:
+                for name in pair:
+                    known(name, rows, "answers.pairs", "variant in the table")
+            if self.answers.facet is not None:
+                known(self.answers.facet, self.facets, "answers.facet", "facet")
+        if self.draws is not None:
+            drawn = [key for key, row in self.variants.items() if row.table and not row.training]
+            known(self.draws.bar, drawn, "draws.bar", "variant without a training in the table")
+            trained = [key for key, row in self.variants.items() if row.table and row.training]
+            known(self.draws.against, trained, "draws.against", "trained variant in the table")
+            for name in self.draws.changes:
+                known(name, rows, "draws.changes", "variant in the table")
+            for outcome, one in self.draws.outcomes.items():
+                for metric in one.bounds:
+                    known(metric, self.draws.metrics, f"draws.outcomes.{outcome}", "metric")
         for figure in self.figures:
             if figure.facet is not None:
                 known(figure.facet, self.facets, f"figures.{figure.name}.facet", "facet")
             if figure.selection is not None:
                 grids = [key for key, one in self.selections.items() if one.recipe is not None]
                 known(figure.selection, grids, f"figures.{figure.name}.selection", "grid")
+            if figure.training is not None:
+                paid = [key for key, one in self.trainings.items() if one.reinforcement]
+                where = f"figures.{figure.name}.training"
+                known(figure.training, paid, where, "training with reinforcement")
+            if figure.kind == "search" and not self.prompt_searches:
+                raise ValueError(f"figures.{figure.name}: wants `prompt_searches` in the study")
+            if figure.kind == "passing" and self.draws is None:
+                raise ValueError(f"figures.{figure.name}: wants `draws` in the study")
             if figure.kind == "reliability" and self.calibration is None:
                 raise ValueError(f"figures.{figure.name}: wants `calibration` in the study")
             for name in figure.variants:
@@ -311,6 +241,96 @@ class Study(Section):
             if reason := self._not_twins(*pair):
                 raise ValueError(f"agreement: {pair[0]} and {pair[1]} {reason}")
         return self
+
+    def _starts_exist(self) -> None:
+        earlier: list[str] = []
+        for name, training in self.trainings.items():
+            if training.start is not None:
+                known(training.start, earlier, f"trainings.{name}.start", "earlier training")
+                first = self.trainings[training.start]
+                if (first.lora, first.selected) != (training.lora, training.selected):
+                    raise ValueError(
+                        f"trainings.{name}.lora: goes on with the adapter of {training.start}, "
+                        "so it must have the same lora"
+                    )
+            earlier.append(name)
+        for name, selection in self.selections.items():
+            recipe = self.trainings.get(selection.recipe or "")
+            if recipe is not None and recipe.start is not None:
+                raise ValueError(
+                    f"selections.{name}.recipe: {selection.recipe} goes on with an adapter of "
+                    "given rank; choose a training without `start`"
+                )
+
+    def _sweeps_have_recipes(self) -> None:
+        trained = [name for name, row in self.variants.items() if row.training]
+        for name, sweep in self.sweeps.items():
+            known(sweep.variant, trained, f"sweeps.{name}.variant", "trained variant")
+            row = self.variants[sweep.variant]
+            if row.epoch is not None or not isinstance(row.prompt, str):
+                raise ValueError(
+                    f"sweeps.{name}.variant: {sweep.variant} answers after an epoch, or with a "
+                    "prompt that was searched for; choose another"
+                )
+            if self.trainings[str(row.training)].start is not None:
+                raise ValueError(
+                    f"sweeps.{name}.variant: the recipe of {sweep.variant} goes on with an adapter "
+                    "of given rank; choose a training without `start`"
+                )
+
+    def runs(self, sweep: str) -> dict[str, Training]:
+        """The trainings of a sweep, by name."""
+        wanted = self.sweeps[sweep]
+        recipe = self.trainings[str(self.variants[wanted.variant].training)]
+        return {
+            f"r{r}-lr{rate:g}": recipe.model_copy(
+                update={
+                    "selected": None,
+                    "lora": recipe.lora.model_copy(update={"r": r}),
+                    "optimisation": recipe.optimisation.model_copy(update={"learning_rate": rate}),
+                }
+            )
+            for r in wanted.r
+            for rate in wanted.learning_rate
+        }
+
+    def check_trained(self, trainings: dict[str, Training]) -> None:
+        """Raise ValueError for a variant whose training or epoch is none of `trainings`."""
+        for name, variant in self.variants.items():
+            if variant.training is None:
+                continue
+            where = f"variants.{name}"
+            known(variant.training, trainings, f"{where}.training", "training")
+            how = trainings[variant.training].optimisation
+            if variant.epoch is not None and not how.keep_epochs:
+                raise ValueError(
+                    f"{where}.epoch: training {variant.training} keeps its last adapter only; "
+                    "set optimisation.keep_epochs to true"
+                )
+            if variant.epoch is not None and variant.epoch > how.epochs:
+                raise ValueError(
+                    f"{where}.epoch: {variant.epoch}, but training {variant.training} "
+                    f"has {how.epochs}"
+                )
+
+    def _searches_exist(self) -> None:
+        for name, search in self.prompt_searches.items():
+            where = f"prompt_searches.{name}"
+            if search.training and search.base:
+                raise ValueError(f"{where}: a training has the study's base; leave out base")
+            if search.training is not None:
+                known(search.training, self.trainings, f"{where}.training", "training")
+            elif search.checkpoint is not None:
+                raise ValueError(f"{where}.checkpoint: the base has none; name a training")
+            if search.checkpoint is not None and search.checkpoint not in self.seeds:
+                raise ValueError(f"{where}.checkpoint: {search.checkpoint} is none of `seeds`")
+            if search.budget_of is not None:
+                others = [k for k, one in self.prompt_searches.items() if one.budget_of is None]
+                known(search.budget_of, others, f"{where}.budget_of", "search with its own budget")
+        for name, variant in self.variants.items():
+            if isinstance(variant.prompt, Found):
+                where = f"variants.{name}.prompt.search"
+                known(variant.prompt.search, self.prompt_searches, where, "prompt search")
 
     def points(self, selection: str) -> dict[str, Training]:
         """The trainings of a grid, by name; none for a choice among recipes."""

@@ -21,6 +21,15 @@ class Interval:
     high: Value
     name: str
 
+    def within(self, least: float | None, most: float | None) -> "Interval":
+        """Cut to what the parameter can be, which takes nothing from its coverage."""
+        low, high = self.low, self.high
+        if least is not None and not isinstance(low, Absent):
+            low = max(low, least)
+        if most is not None and not isinstance(high, Absent):
+            high = min(high, most)
+        return Interval(low, high, self.name)
+
 
 def wilson(successes: float, n: float, confidence: float = 0.95) -> Interval:
     """Wilson's score interval (1927, JASA 22:209) for a proportion; absent for n = 0.
@@ -55,9 +64,7 @@ def exact_limits(successes: int, n: int, confidence: float = 0.95) -> tuple[floa
     return low, high
 
 
-def t_interval(
-    means: ArrayLike, confidence: float = 0.95, bounds: tuple[float, float] | None = None
-) -> Interval:
+def t_interval(means: ArrayLike, confidence: float = 0.95) -> Interval:
     """Student's interval for the mean over seeds, from the seeds' means, (S,).
 
     It is about new seeds on these items; `seed_item_interval` also counts new items. Absent for
@@ -69,10 +76,7 @@ def t_interval(
     if np.ptp(x) <= 1e-12 * np.abs(x).max():
         return _absent("all seeds have the same mean", "t over seeds")
     half = stdtrit(x.size - 1, (1 + confidence) / 2) * x.std(ddof=1) / np.sqrt(x.size)
-    low, high = float(x.mean() - half), float(x.mean() + half)
-    if bounds is not None:
-        low, high = max(low, bounds[0]), min(high, bounds[1])
-    return Interval(low, high, "t over seeds")
+    return Interval(float(x.mean() - half), float(x.mean() + half), "t over seeds")
 
 
 def one_run_interval(

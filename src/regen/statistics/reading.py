@@ -47,7 +47,8 @@ def read_rows(path: Path) -> list[Row]:
     """Scored rows of a file; its kind is seen from its name and content.
 
     .csv: an item column; a score, or a prediction and a target; group and seed if they are there
-    .json: an object with `predictions` and `ground_truth`, lists in the same order
+    .json: an object with `predictions` and `ground_truth`, lists in the same order, and perhaps
+    `scores`, `groups` and `items` beside them
     .jsonl: scored items or prediction records of this product, or lm-eval's samples
     """
     if path.suffix == ".csv":
@@ -80,6 +81,7 @@ def _from_jsonl(path: Path) -> list[Row]:
 
 def _from_records(rows: Sequence[Row], path: Path) -> list[Row]:
     """Prediction records: the share of an item's samples that equal the target."""
+    _check_equality(path, [row.get("target") for row in rows], _benchmark_of(path))
     samples: dict[str, list[Row]] = defaultdict(list)
     for number, row in enumerate(rows, 1):
         if "item" not in row or "target" not in row:
@@ -98,6 +100,54 @@ def _from_records(rows: Sequence[Row], path: Path) -> list[Row]:
         }
         for item, found in samples.items()
     ]
+
+
+def scored_by_equality(benchmark: str) -> bool:
+    """Whether an answer is right where it equals the target, and nothing else counts.
+
+    No for a benchmark that is not known here: nobody can say how it scores.
+    """
+    from regen.benchmarks.base import BaseBenchmark
+    from regen.benchmarks.registry import get_benchmark
+
+    try:
+        kind = type(get_benchmark(benchmark))
+    except InputError:
+        return False
+    return (kind.score, kind.check_answer) == (BaseBenchmark.score, BaseBenchmark.check_answer)
+
+
+def _check_equality(path: Path, targets: Sequence[Any], benchmark: str | None = None) -> None:
+    """Refuse answers whose equality with their targets would say nothing."""
+    if any(isinstance(target, str) and target.startswith("sha256:") for target in targets):
+        reason = "the targets are recorded as hashes"
+    elif benchmark is not None and not scored_by_equality(benchmark):
+        reason = f"{benchmark} does not score answers by their equality with a target"
+    else:
+        return
+    raise InputError(f"{path}: {reason}; give the scores of the same run instead: {_scores(path)}")
+
+
+def _benchmark_of(path: Path) -> str | None:
+    """The benchmark that the manifest beside a prediction file names, if there is one."""
+    manifest = path.with_name("manifest.json")
+    found = read_json(manifest) if manifest.is_file() else None
+    params = found.get("params") if isinstance(found, dict) else None
+    benchmark = params.get("benchmark") if isinstance(params, dict) else None
+    return benchmark if isinstance(benchmark, str) else None
+
+
+def _scores(path: Path) -> str:
+    """Where the scores of a prediction file lie, or would lie."""
+    if len(path.parents) > 3 and path.parents[3].name == "predictions":
+        study, run = path.parents[4], path.parent.relative_to(path.parents[3])
+        scored = study / "scores" / run / "items.jsonl"
+        if scored.is_file():
+            return str(scored)
+    return (
+        "results/<scale>/<study>/scores/<variant>/<run>/<split>/items.jsonl (from: regen score), "
+        "or what regen predict --save-predictions writes"
+    )
 
 
 def _from_lm_eval(rows: Sequence[Row], path: Path) -> list[Row]:
@@ -126,7 +176,11 @@ def _from_lm_eval(rows: Sequence[Row], path: Path) -> list[Row]:
 
 
 def _from_lists(path: Path) -> list[Row]:
-    """A JSON object of lists; items are numbered from 0."""
+    """A JSON object of lists; items are numbered from 0 unless `items` names them.
+
+    `scores`, by the metric called `metric`, are what the answers are worth; without, it is whether
+    they equal the true ones. `groups` and `seed` are as in a row.
+    """
     content = read_json(path)
     if not isinstance(content, dict) or not {"predictions", "ground_truth"} <= content.keys():
         raise InputError(f"{path}: has no 'predictions' and 'ground_truth'; give such an object")
@@ -135,18 +189,37 @@ def _from_lists(path: Path) -> list[Row]:
         raise InputError(f"{path}: 'predictions' and 'ground_truth' must be lists; export them so")
     if len(guesses) != len(targets):
         raise InputError(f"{path}: {len(guesses)} predictions for {len(targets)} true answers")
-    groups = content.get("groups", [str(i) for i in range(len(targets))])
-    if len(groups) != len(targets):
-        raise InputError(f"{path}: {len(groups)} groups for {len(targets)} true answers")
-    return [
-        {
-            "item": str(i),
-            "group": str(groups[i]),
-            "target": target,
-            "metrics": {"accuracy": float(guess == target)},
-        }
-        for i, (guess, target) in enumerate(zip(guesses, targets, strict=True))
+    count = len(targets)
+    names = _aligned(content, "items", count, path) or list(range(count))
+    groups = _aligned(content, "groups", count, path) or names
+    metric, scores = "accuracy", _aligned(content, "scores", count, path)
+    if scores is None:
+        _check_equality(path, targets)
+        scores = [float(guess == target) for guess, target in zip(guesses, targets, strict=True)]
+    else:
+        metric = str(content.get("metric", "score"))
+    rows: list[Row] = [
+        {"item": str(name), "group": str(group), "target": target, "metrics": {metric: score}}
+        for name, group, target, score in zip(names, groups, targets, scores, strict=True)
     ]
+    seed = content.get("seed")
+    if seed is not None and not isinstance(seed, int):
+        raise InputError(f"{path}: 'seed' must be a whole number; name the training's or leave out")
+    return rows if seed is None else [{**row, "seed": seed} for row in rows]
+
+
+def _aligned(content: Row, key: str, count: int, path: Path) -> list[Any] | None:
+    """A list that goes with the true answers, if the object has it."""
+    values = content.get(key)
+    if values is None:
+        return None
+    if not isinstance(values, list):
+        raise InputError(f"{path}: {key!r} must be a list, one value an answer; export it so")
+    if len(values) != count:
+        raise InputError(f"{path}: {len(values)} {key} for {count} true answers")
+    if key != "scores" and any(not isinstance(value, str | int) for value in values):
+        raise InputError(f"{path}: {key!r} must be texts or whole numbers; name each or leave out")
+    return values
 
 
 def _from_csv(path: Path) -> list[Row]:

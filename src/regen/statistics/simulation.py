@@ -274,8 +274,9 @@ def _intervals(
             yield ("Wilson at the effective n", "this checkpoint, new items"), found, truth
     else:
         on_items = float(d.accuracy_on_items[r])
-        yield ("t over seeds", these_items), t_interval(x.mean(1), bounds=(0, 1)), on_items
-        yield ("t over seeds", method), t_interval(x.mean(1), bounds=(0, 1)), cell.accuracy
+        over_seeds = t_interval(x.mean(1)).within(0, 1)
+        yield ("t over seeds", these_items), over_seeds, on_items
+        yield ("t over seeds", method), over_seeds, cell.accuracy
         yield ("Wilson at the effective n", method), seed_item_interval(x, groups), cell.accuracy
     of_seeds = float(d.accuracy_of_seeds[r].mean())
     for name in ("percentile", "BCa"):

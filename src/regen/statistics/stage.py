@@ -1,6 +1,6 @@
 """The chain's stage: what a study's scores say of each variant, each comparison, each facet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import numpy as np
 from regen.errors import InputError
 from regen.files import Absent, write_json
 from regen.statistics.bootstrap import bootstrap_mean
+from regen.statistics.common import common_subsets, failures
 from regen.statistics.comparisons import Comparison, compare_runs, table_row, with_adjusted
 from regen.statistics.families import holm
 from regen.statistics.intervals import (
@@ -20,6 +21,10 @@ from regen.statistics.intervals import (
 from regen.statistics.methods import is_binary
 from regen.statistics.runs import Runs, read_runs
 
+Range = Sequence[float | None]
+"""(least, most), None where there is none."""
+OPEN = (None, None)
+
 MOST_CLASSES = 20
 """Targets are classes if there are no more of them than this, and fewer than half the items."""
 
@@ -28,16 +33,21 @@ def statistics(
     *,
     scores: list[Path],
     variants: dict[str, Any],
+    ranges: dict[str, Range],
     comparisons: list[dict[str, Any]],
     facets: list[str],
+    common: dict[str, list[str]],
     out: Path,
 ) -> None:
-    """Write variants.json, comparisons.json, facets.json, and metrics.json (means alone).
+    """Write variants.json, comparisons.json, facets.json, common.json, failures.json, and
+    metrics.json (means alone).
 
     scores: items.jsonl files, one run each; variants: by name, the names alone matter here;
+    ranges: [least, most] that a metric can be, null for none, beyond which no interval reaches;
     comparisons: declared families, {"family", "metric", "paired_seeds", "pairs": [[a, b], ...]};
-    facets: names of item facets. Raises InputError for scores that do not fit each other or the
-    declaration. Comparisons of the same family stand together and share one Holm correction.
+    facets: names of item facets; common: variants, by the name of the subset that they share.
+    Raises InputError for scores that do not fit each other or the declaration. Comparisons of the
+    same family stand together and share one Holm correction.
     """
     runs = read_runs(scores)
     for name in variants:
@@ -46,12 +56,17 @@ def statistics(
     for name in runs:
         if name not in variants:
             raise InputError(f"there are scores of {name!r}, which is no variant of this study")
-    summaries = {name: summarise(runs[name]) for name in variants}
+    summaries = {name: summarise(runs[name], ranges) for name in variants}
     write_json(out / "variants.json", summaries)
     write_json(out / "comparisons.json", compare_families(runs, comparisons))
+    write_json(out / "common.json", common_subsets(runs, common))
+    write_json(out / "failures.json", failures(scores))
     write_json(
         out / "facets.json",
-        {name: {facet: by_level(runs[name], facet) for facet in facets} for name in variants},
+        {
+            name: {facet: by_level(runs[name], facet, ranges) for facet in facets}
+            for name in variants
+        },
     )
     write_json(
         out / "metrics.json",
@@ -66,12 +81,12 @@ def statistics(
     )
 
 
-def summarise(runs: Runs) -> dict[str, Any]:
+def summarise(runs: Runs, ranges: Mapping[str, Range] = {}) -> dict[str, Any]:
     """{metric: its mean, spread over seeds, intervals, values by seed, and by class}."""
-    return {metric: _summary(runs, metric) for metric in runs.scores}
+    return {metric: _summary(runs, metric, ranges.get(metric, OPEN)) for metric in runs.scores}
 
 
-def _summary(runs: Runs, metric: str) -> dict[str, Any]:
+def _summary(runs: Runs, metric: str, reach: Range) -> dict[str, Any]:
     x = runs.scores[metric]
     present = np.isfinite(x)
     complete = present.all(0)
@@ -94,12 +109,10 @@ def _summary(runs: Runs, metric: str) -> dict[str, Any]:
     resampled = both = Interval(no_item, no_item, "none")
     if complete.any():
         resampled = bootstrap_mean(common.mean(0), groups=groups)
-        both = _over_items(common, groups)
+        both = _over_items(common, groups, reach)
+    interval = both
     if len(means) > 1:
-        bounds = (0.0, 1.0) if is_binary(x[present]) else None
-        interval = t_interval(means, bounds=bounds)
-    else:
-        interval = both
+        interval = t_interval(means).within(*((0, 1) if is_binary(x[present]) else reach))
     return {
         "mean": float(means.mean()),
         "sd": _sd(means, runs.frozen),
@@ -117,9 +130,10 @@ def _summary(runs: Runs, metric: str) -> dict[str, Any]:
     }
 
 
-def _over_items(x: np.ndarray, groups: Sequence[str]) -> Interval:
+def _over_items(x: np.ndarray, groups: Sequence[str], reach: Range) -> Interval:
     """For new items, and new seeds if there are several, (seeds, items)."""
-    return one_run_interval(x[0], groups) if len(x) == 1 else seed_item_interval(x, groups)
+    found = one_run_interval(x[0], groups) if len(x) == 1 else seed_item_interval(x, groups)
+    return found.within(*reach)
 
 
 def _seed_names(runs: Runs) -> list[str]:
@@ -201,7 +215,7 @@ def _row(family: str, size: int, comparison: Comparison, p_holm: float | Absent)
     }
 
 
-def by_level(runs: Runs, facet: str) -> list[dict[str, Any]]:
+def by_level(runs: Runs, facet: str, ranges: Mapping[str, Range]) -> list[dict[str, Any]]:
     """A row a metric and level of the facet, numbers by size, then words: mean, interval, n."""
     values = [facets.get(facet) for facets in runs.facets]
     levels = {value for value in values if value is not None}
@@ -210,19 +224,18 @@ def by_level(runs: Runs, facet: str) -> list[dict[str, Any]]:
         raise InputError(f"items of {runs.name} have no facet {facet!r}; there are {names}")
     ordered = sorted(levels, key=lambda level: (isinstance(level, str), level))  # words last
     return [
-        _level(runs.take(np.array([value == level for value in values])), metric, level)
+        _level(
+            runs.take(np.array([value == level for value in values])),
+            metric,
+            level,
+            ranges.get(metric, OPEN),
+        )
         for metric in runs.scores
         for level in ordered
     ]
 
 
-def _numbers_first(level: Any) -> tuple[bool, float, str]:
-    if isinstance(level, int | float):
-        return False, float(level), ""
-    return True, 0.0, str(level)
-
-
-def _level(runs: Runs, metric: str, level: Any) -> dict[str, Any]:
+def _level(runs: Runs, metric: str, level: Any, reach: Range) -> dict[str, Any]:
     """Over new seeds and new items: a level has few items, so that they matter."""
     x = runs.scores[metric]
     complete = np.isfinite(x).all(0)
@@ -231,7 +244,7 @@ def _level(runs: Runs, metric: str, level: Any) -> dict[str, Any]:
         none = Absent(runs.absent[metric])
         return {**row, "mean": none, "low": none, "high": none, "interval": "none", "n_groups": 0}
     groups = [group for group, keep in zip(runs.groups, complete, strict=True) if keep]
-    interval = _over_items(x[:, complete], groups)
+    interval = _over_items(x[:, complete], groups, reach)
     return {
         **row,
         "mean": float(x[:, complete].mean()),

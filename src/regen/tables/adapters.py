@@ -7,8 +7,11 @@ from regen.tables.read import Document
 from regen.tables.table import EMPTY, Cell, Column, Row, Table
 
 
-def adapters_table(checkpoints: dict[str, list[Path]], study: str) -> Table:
-    """A row a recipe: rank, scale, targets, trainable parameters. checkpoints: a folder a seed."""
+def adapters_table(checkpoints: dict[str, list[Path]], study: str, called: dict[str, str]) -> Table:
+    """A row a recipe: rank, scale, targets, trainable parameters.
+
+    checkpoints: by recipe, a folder a seed; called: what each recipe is called
+    """
     rows = []
     for name, folders in checkpoints.items():
         read = Document(folders[0] / "summary.json", f"checkpoints/{name}/{folders[0].name}")
@@ -16,7 +19,7 @@ def adapters_table(checkpoints: dict[str, list[Path]], study: str) -> Table:
             Row(
                 name,
                 (
-                    Cell(name),
+                    Cell(called[name]),
                     read.cell("lora", "r", pattern="{:d}"),
                     read.cell("lora", "alpha", pattern="{:d}"),
                     read.cell("lora", "targets", pattern="{}"),
@@ -47,7 +50,7 @@ def adapters_table(checkpoints: dict[str, list[Path]], study: str) -> Table:
     )
 
 
-def cost_table(checkpoints: dict[str, list[Path]], study: str) -> Table:
+def cost_table(checkpoints: dict[str, list[Path]], study: str, called: dict[str, str]) -> Table:
     """A row a recipe: time and memory of its trainings, as measured where they ran."""
     rows = []
     for name, folders in checkpoints.items():
@@ -59,7 +62,7 @@ def cost_table(checkpoints: dict[str, list[Path]], study: str) -> Table:
                 ("peak_memory_mib", "{:.0f}"),
             )
         ]
-        rows.append(Row(name, (Cell(name), Cell(str(len(folders))), *cells)))
+        rows.append(Row(name, (Cell(called[name]), Cell(str(len(folders))), *cells)))
     return Table(
         name="cost",
         study=study,

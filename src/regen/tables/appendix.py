@@ -163,8 +163,8 @@ def tests_to_avoid(errors: Records) -> Table:
         ),
         rows=tuple(rows),
         notes=(
-            f"S: seeds a side; columns: number of items. {errors.replications} In bold: above "
-            f"5 by more than {OFF} standard errors.",
+            "S: seeds a side; SD of accuracy over seeds, in points; columns: number of items. "
+            f"{errors.replications} In bold: above 5 by more than {OFF} standard errors.",
         ),
     )
 
@@ -190,7 +190,10 @@ def mcnemar_versions(errors: Records) -> Table:
         "that is no error about the checkpoints, and would be one about the methods.",
         columns=(Column("test", "Test", numeric=False), *_noise_columns(errors)),
         rows=tuple(rows),
-        notes=(f"auto: exact below 25 discordant pairs. {errors.replications}",),
+        notes=(
+            "SD of accuracy over seeds, in points; columns: number of items. auto: exact below 25 "
+            f"discordant pairs. {errors.replications}",
+        ),
     )
 
 
@@ -223,8 +226,8 @@ def coverage(covered: Records, counts: Records) -> Table:
         caption="Coverage (%) of the intervals at a confidence of 95%: the least over the "
         "numbers of seeds simulated.",
         columns=(
-            Column("interval", "Interval", numeric=False, width=0.13),
-            Column("of", "of", numeric=False, width=0.14),
+            Column("interval", "Interval", numeric=False, width=0.12),
+            Column("of", "of", numeric=False, width=0.13),
             *(
                 Column(
                     f"{'groups' if grouped else 'items'}/{sd:g}/{n}",
@@ -280,10 +283,7 @@ def _across(errors: Records) -> list[tuple[float, int]]:
 
 
 def _noise_columns(errors: Records) -> list[Column]:
-    return [
-        Column(f"{sd:g}/{n}", str(n), head=f"SD over seeds {100 * sd:g} points")
-        for sd, n in _across(errors)
-    ]
+    return [Column(f"{sd:g}/{n}", str(n), head=f"SD {100 * sd:g}") for sd, n in _across(errors)]
 
 
 def _standard_error(row: dict[str, Any]) -> float:

@@ -19,7 +19,7 @@ def grid_table(
     for block, file in enumerate(selections):
         read = Document(file, f"selection/{file.parent.name}")
         winner, metric = read.content["winner"]["name"], metrics[read.content["metric"]]
-        said.append(f"{file.parent.name}: {read.content['why']}")
+        said.append(f"{file.parent.name}, {read.content['why']}")
         for index, candidate in enumerate(read.content["points"]):
             at = partial(read.cell, "points", index)
             value = at("value", pattern=metric.pattern(), scale=metric.factor)
@@ -54,7 +54,7 @@ def grid_table(
         ),
         rows=tuple(rows),
         notes=(
-            "Ties go to fewer trainable parameters, then to the smaller α. The chosen one is "
+            "Ties go to fewer trainable parameters, then to the smaller α. Chosen: "
             f"{'; '.join(said)}.",
         )
         if said

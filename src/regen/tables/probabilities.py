@@ -93,13 +93,18 @@ def confidence_table(calibrations: list[Path], study: str, spoken: dict[str, str
     )
 
 
-def thresholds_table(thresholds: list[Path], study: str, spoken: dict[str, str]) -> Table:
-    """A row a variant and axis: where accuracy crosses the level. thresholds: one file or none."""
+def thresholds_table(
+    thresholds: list[Path], study: str, spoken: dict[str, str], axes: dict[str, str]
+) -> Table:
+    """A row a variant and axis: where accuracy crosses the level.
+
+    thresholds: one file or none; axes: what each axis is called
+    """
     rows, levels = [], set()
     for file in thresholds:
         read = Document(file, "thresholds")
-        for variant, axes in read.content.items():
-            for axis, found in axes.items():
+        for variant, fitted in read.content.items():
+            for axis, found in fitted.items():
                 levels.add(found["level"])
                 at = (variant, axis)
                 rows.append(
@@ -107,7 +112,7 @@ def thresholds_table(thresholds: list[Path], study: str, spoken: dict[str, str])
                         f"{variant}/{axis}",
                         (
                             Cell(spoken[variant]),
-                            Cell(axis),
+                            Cell(axes[axis]),
                             read.cell(*at, "threshold", pattern="{:.2f}"),
                             read.cell(*at, "low", pattern="{:.2f}"),
                             read.cell(*at, "high", pattern="{:.2f}"),

@@ -1,5 +1,6 @@
 """Reading numbers out of a stage's JSON files, so that each keeps the address it was read from."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,8 @@ from regen.files import Absent, read_json
 from regen.tables.table import Cell, Source, Value
 
 Found = tuple[Value, Source]
+MINUS = re.compile(r"(?<!\w)-(?=\d)")
+"""A sign, not the hyphen of a word or an exponent."""
 
 
 class Statistics:
@@ -22,9 +25,21 @@ class Statistics:
     def comparison(self, *path: str | int) -> Found:
         return self._found("comparisons.json", self.comparisons, path)
 
+    def address(self, number: int) -> str:
+        """Of a comparison: family/a-vs-b, and the metric where a pair is compared by several."""
+        one = self.comparisons[number]
+        keys = ("family", "a", "b")
+        alike = [c for c in self.comparisons if all(c[key] == one[key] for key in keys)]
+        name = f"{one['family']}/{one['a']}-vs-{one['b']}"
+        return f"{name}/{one['metric']}" if len(alike) > 1 else name
+
     @staticmethod
     def _found(file: str, value: Any, path: tuple[str | int, ...]) -> Found:
-        for step in path:
+        for length, step in enumerate(path):
+            if isinstance(value, dict) and set(value) == {"absent"}:
+                # So is all that it would hold.
+                path = path[:length]
+                break
             value = value[step]
         return unwrap(value), Source("statistics", file, pointer(*path))
 
@@ -102,4 +117,5 @@ def _printed(pattern: str, values: tuple[Value, ...], scale: float) -> str:
             return text.rstrip(" ±([,")
         scaled = value * scale if isinstance(value, float) else value
         text += ("{" + place).format(scaled)
-    return text.replace("-", "−") if all(isinstance(v, float | int) for v in values) else text
+    numeric = all(isinstance(value, float | int) for value in values)
+    return MINUS.sub("−", text) if numeric else text

@@ -1,16 +1,41 @@
 """Stage `tables`: what a study prints; .tex, .md, .csv, and .json with every cell's sources."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from regen.files import Absent
 from regen.metrics import Metric
 from regen.tables.adapters import adapters_table, cost_table
+from regen.tables.answers import (
+    abstention_table,
+    behaviour_table,
+    by_level_table,
+    ranking_table,
+    wins_table,
+)
 from regen.tables.choices import grid_table
+from regen.tables.feedback import (
+    common_table,
+    explanations_table,
+    traits_table,
+    validity_table,
+)
 from regen.tables.paths import agreement_table, speed_table
 from regen.tables.probabilities import calibration_table, confidence_table, thresholds_table
+from regen.tables.prompts import prompts_table
 from regen.tables.read import Found, Statistics, cell
-from regen.tables.table import EMPTY, Cell, Column, Row, Table, write_table
+from regen.tables.sets import (
+    changes_table,
+    diversity_table,
+    objectives_table,
+    passing_table,
+    quality_table,
+)
+from regen.tables.solutions import rubric_table
+from regen.tables.spending import spending_table
+from regen.tables.sweeps import sweeps_table
+from regen.tables.table import EMPTY, Cell, Column, Row, Table, label_column, write_table
 
 STARS = ((0.01, "**"), (0.05, "*"))
 STARS_NOTE = "* p < 0.05, ** p < 0.01, Holm-adjusted within the declared family."
@@ -24,26 +49,42 @@ def tables(
     checkpoints: list[Path],
     calibrations: list[Path],
     thresholds: list[Path],
+    searches: list[Path],
     study: str,
     variants: dict[str, dict[str, Any]],
     metrics: dict[str, dict[str, Any]],
     comparisons: list[dict[str, Any]],
     reference: str,
     agreement: list[tuple[str, str]],
+    called: dict[str, dict[str, str]],
     out: Path,
+    answers: Sequence[Path] = (),
+    sets: Sequence[Path] = (),
+    sweeps: Sequence[Path] = (),
+    tried: dict[str, dict[str, float]] | None = None,
+    broken_down: str | None = None,
+    spending: dict[str, Any] | None = None,
 ) -> None:
     """Write comparison (the study's main table), tests, per-seed, grid, adapters, agreement,
-    calibration, confidence, thresholds, and the measured ones: cost, speed.
+    calibration, confidence, thresholds, prompts, kinds, wins, ranking, abstention, behaviour,
+    traits, common, validity, explanations, rubric, diversity, quality, passing, changes,
+    objectives, sweeps, and the measured ones: cost, speed, spending.
 
     selections: selection.json files; agreements: folders;
     checkpoints: <recipe>/<seed>/summary.json files, with timing.json beside them;
-    calibrations: calibration.json files; thresholds: thresholds.json, if there is one
+    calibrations: calibration.json files; thresholds: thresholds.json, if there is one;
+    searches: prompt.json files; answers: answers.json, sets: sets.json, if there is one;
+    sweeps: outcome.json files
 
     variants: {name: {model, method, prompt, spoken, trivial}}, in the order of the rows
     metrics: {name: fields of `Metric`}, the study's own first
     comparisons: the declared families; the first one's metric is the main table's
     reference: the variant that the main table compares with
     agreement: [variant asked for logits, the same asked for text] each
+    called: what each of the study's `searches`, `trainings` and `axes` is called
+    tried: {"<sweep>/<point>": {r, learning_rate}}
+    broken_down: facet by which the main metric stands in a table
+    spending: what an hour costs, and more, see `spending_table`; None for no such table
     """
     read = Statistics(statistics)
     known = {name: Metric(**fields) for name, fields in metrics.items()}
@@ -52,18 +93,37 @@ def tables(
     write_table(comparison_table(read, study, variants, main, known[main], reference), out)
     write_table(tests_table(read, study, spoken, known), out)
     write_table(per_seed_table(read, study, spoken), out)
+    write_table(traits_table(read, study, spoken, known), out)
+    write_table(common_table(statistics / "common.json", read, study, spoken, known), out)
+    write_table(validity_table(statistics / "failures.json", read, study, spoken), out)
+    write_table(explanations_table(read, study, spoken, known), out)
+    write_table(rubric_table(read, study, spoken, known), out)
     write_table(grid_table(selections, study, spoken, known), out)
     recipes: dict[str, list[Path]] = {}
     for summary in checkpoints:
         recipes.setdefault(summary.parents[1].name, []).append(summary.parent)
-    write_table(adapters_table(recipes, study), out)
-    write_table(cost_table(recipes, study), out)
+    write_table(adapters_table(recipes, study, called["trainings"]), out)
+    write_table(cost_table(recipes, study, called["trainings"]), out)
     asked = {generated: spoken[options] for options, generated in agreement}
     write_table(agreement_table(agreements, study, asked), out)
     write_table(speed_table(agreements, study, asked), out)
     write_table(calibration_table(calibrations, study, spoken), out)
     write_table(confidence_table(calibrations, study, spoken), out)
-    write_table(thresholds_table(thresholds, study, spoken), out)
+    write_table(thresholds_table(thresholds, study, spoken, called["axes"]), out)
+    write_table(prompts_table(searches, study, called["searches"], known), out)
+    facets = statistics / "facets.json"
+    write_table(by_level_table(facets, study, spoken, broken_down, main, known[main]), out)
+    write_table(wins_table(answers, study, spoken, known), out)
+    write_table(ranking_table(answers, study, known), out)
+    write_table(abstention_table(answers, study, spoken), out)
+    write_table(behaviour_table(read, answers, study, spoken, known), out)
+    write_table(diversity_table(read, study, spoken, known), out)
+    write_table(quality_table(read, study, spoken, known), out)
+    write_table(passing_table(sets, study, spoken), out)
+    write_table(changes_table(sets, study, spoken, known), out)
+    write_table(objectives_table(sets, study, called["trainings"]), out)
+    write_table(sweeps_table(sweeps, study, tried or {}, known), out)
+    write_table(spending_table(recipes, study, spoken, spending), out)
 
 
 def comparison_table(
@@ -102,9 +162,17 @@ def comparison_table(
         caption=f"{metric.heading} on the test split; {better}. Differences are to "
         "{model} (fine-tuning: {method}, prompt: {prompt}).".format(**variants[reference]),
         columns=(
-            Column("model", "Model", numeric=False),
-            Column("method", "Fine-tuning", numeric=False),
-            Column("prompt", "Prompt", numeric=False),
+            label_column("model", "Model", (labels["model"] for labels in variants.values())),
+            *(
+                label_column(
+                    key,
+                    title,
+                    (labels[key] for labels in variants.values()),
+                    longest=12,
+                    width=0.11,
+                )
+                for key, title in (("method", "Fine-tuning"), ("prompt", "Prompt"))
+            ),
             Column(name, metric.heading),
             Column("interval", "95% CI"),
             Column("difference", "Difference"),
@@ -127,6 +195,8 @@ def tests_table(
     rows = []
     several = len({comparison["metric"] for comparison in read.comparisons}) > 1
     families = list(dict.fromkeys(comparison["family"] for comparison in read.comparisons))
+    named = len(families) > 1 and not several  # no room for both; rules part the families
+    grouped = any(c["n_groups"] != c["n_items"] for c in read.comparisons)
     for number, comparison in enumerate(read.comparisons):
 
         def at(key: str, number: int = number) -> Found:
@@ -137,10 +207,10 @@ def tests_table(
         difference = at("estimate"), at("low"), at("high")
         rows.append(
             Row(
-                f"{comparison['family']}/{comparison['a']}-vs-{comparison['b']}",
+                read.address(number),
                 (
                     Cell(f"{spoken[comparison['a']]} vs {spoken[comparison['b']]}"),
-                    *([Cell(comparison["family"])] if len(families) > 1 else []),
+                    *([Cell(comparison["family"])] if named else []),
                     *([Cell(metric.heading)] if several else []),
                     cell(f"{signed} [{signed}, {signed}]", *difference, scale=metric.factor),
                     cell("{:.1f}", at("df")),
@@ -148,7 +218,7 @@ def tests_table(
                     p_cell(at("p_holm"), stars=True),
                     cell(metric.pattern(), at("smallest_detectable"), scale=metric.factor),
                     cell("{:d}", at("n_items")),
-                    cell("{:d}", at("n_groups")),
+                    *([cell("{:d}", at("n_groups"))] if grouped else []),
                 ),
                 block=families.index(comparison["family"]),
             )
@@ -159,16 +229,16 @@ def tests_table(
         study=study,
         caption="The declared comparisons of methods, seeds and items both taken as samples.",
         columns=(
-            Column("comparison", "Comparison", numeric=False, width=0.24),
-            *([Column("family", "Family", numeric=False)] if len(families) > 1 else []),
-            *([Column("metric", "Metric", numeric=False)] if several else []),
+            Column("comparison", "Comparison", numeric=False, width=0.17 if several else 0.2),
+            *([Column("family", "Family", numeric=False)] if named else []),
+            *([Column("metric", "Metric", numeric=False, width=0.11)] if several else []),
             Column("difference", "Difference [95% CI]"),
             Column("df", "df"),
             Column("p", "p"),
             Column("p_holm", "adjusted p"),
             Column("detectable", "Detectable"),
             Column("items", "Items"),
-            Column("groups", "Groups"),
+            *([Column("groups", "Groups")] if grouped else []),
         ),
         rows=tuple(rows),
         notes=(
@@ -184,6 +254,9 @@ def per_seed_table(read: Statistics, study: str, spoken: dict[str, str]) -> Tabl
     rows = []
     for number, comparison in enumerate(read.comparisons):
         pairs = comparison["per_seed"]  # absent where the metric is not binary
+        sides = comparison["a"], comparison["b"]
+        alike = sum((c["a"], c["b"]) == sides for c in read.comparisons)
+        address = read.address(number) if alike > 1 else f"{sides[0]}-vs-{sides[1]}"
         for k, pair in enumerate(pairs if isinstance(pairs, list) else ()):
 
             def at(*path: str, number: int = number, k: int = k) -> Found:
@@ -193,7 +266,7 @@ def per_seed_table(read: Statistics, study: str, spoken: dict[str, str]) -> Tabl
             g, low, high = at("cohens_g", "value"), at("cohens_g", "low"), at("cohens_g", "high")
             rows.append(
                 Row(
-                    f"{comparison['a']}-vs-{comparison['b']}/{seeds}",
+                    f"{address}/{seeds}",
                     (
                         Cell(f"{spoken[comparison['a']]} vs {spoken[comparison['b']]}"),
                         Cell(f"{pair['seed_a']} / {pair['seed_b']}"),
@@ -214,7 +287,7 @@ def per_seed_table(read: Statistics, study: str, spoken: dict[str, str]) -> Tabl
         caption="McNemar's test for each pair of runs, with the items that both, only one, or "
         "neither answers correctly. It is about these checkpoints, not the methods.",
         columns=(
-            Column("comparison", "Comparison", numeric=False),
+            Column("comparison", "Comparison", numeric=False, above=True),
             Column("seeds", "Seeds", numeric=False),
             Column("both_right", "Both"),
             Column("a_only", "First"),

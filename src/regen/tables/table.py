@@ -2,8 +2,7 @@
 
 import csv
 import io
-import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
@@ -55,6 +54,7 @@ class Column:
 
     width: share of the line that words may take before they are broken; None for all they need
     head: stands above this column and its neighbours of the same head
+    above: of the first column: the paper prints it as a line above each block of rows
     """
 
     name: str
@@ -62,6 +62,15 @@ class Column:
     numeric: bool = True
     width: float | None = None
     head: str = ""
+    above: bool = False
+
+
+def label_column(
+    name: str, title: str, labels: Iterable[str], *, longest: int = 20, width: float = 0.14
+) -> Column:
+    """Of words that are broken at `width` if one label has more than `longest` characters."""
+    long = any(len(label) > longest for label in labels)
+    return Column(name, title, numeric=False, width=width if long else None)
 
 
 @dataclass(frozen=True)
@@ -153,7 +162,8 @@ class Table:
 
     def to_markdown(self) -> str:
         def line(cells: Iterator[str]) -> str:
-            return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |\n"
+            safe = (cell.replace("|", "\\|").replace("\n", "<br>") for cell in cells)
+            return "| " + " | ".join(safe) + " |\n"
 
         text = f"**{self.caption}**\n\n"
         text += line(f"{c.head}: {c.title}" if c.head else c.title for c in self.columns)
@@ -165,47 +175,49 @@ class Table:
 
     def to_latex(self) -> str:
         """A complete table environment (booktabs), labelled tab:<study>-<name>."""
-        shape = "".join(_shape(column) for column in self.columns)
+        first = int(self.columns[0].above)
+        columns = self.columns[first:]
+        shape = "".join(_shape(column) for column in columns)
         lines = [
-            r"\begin{table}[t]",
+            r"\begin{table}[tbp]",
             r"  \centering",
             rf"  \caption{{{escape(self.caption)}}}",
             rf"  \label{{tab:{self.study}-{self.name}}}",
             r"  \footnotesize",
             r"  \setlength{\tabcolsep}{4pt}",
+            r"  \sbox0{%",
             rf"  \begin{{tabular}}{{@{{}}{shape}@{{}}}}",
             r"    \toprule",
-            *self._heads(),
-            "    " + " & ".join(escape(c.title) for c in self.columns) + r" \\",
+            *_heads(columns),
+            "    " + " & ".join(escape(c.title) for c in columns) + r" \\",
             r"    \midrule",
         ]
         for number, row in enumerate(self.rows):
             if number and row.block != self.rows[number - 1].block:
                 lines.append(r"    \midrule")
-            cells = (_latex_cell(cell, self._shown(cell)) for cell in row.cells)
+            if first and (not number or row.block != self.rows[number - 1].block):
+                words = rf"\textit{{{escape(row.cells[0].text)}}}"
+                lines.append(rf"    \multicolumn{{{len(columns)}}}{{@{{}}l}}{{{words}}} \\*")
+            cells = (
+                _latex_cell(cell, self._shown(cell), column)
+                for cell, column in zip(row.cells[first:], columns, strict=True)
+            )
             lines.append("    " + " & ".join(cells) + r" \\")
-        lines += [r"    \bottomrule", r"  \end{tabular}"]
+        lines += [r"    \bottomrule", r"  \end{tabular}}", *SHRUNK]
         if self.footnotes:
             notes = r"\\ ".join(escape(note) for note in self.footnotes)
             lines.append(rf"  \par\smallskip\parbox{{\linewidth}}{{\footnotesize {notes}}}")
         return "\n".join([*lines, r"\end{table}"]) + "\n"
 
-    def _heads(self) -> list[str]:
-        """The line above the titles, and the rules under it, where columns share a head."""
-        cells, rules, place = [], [], 1
-        for head, columns in groupby(self.columns, key=lambda column: column.head):
-            width = len(list(columns))
-            cells.append(
-                rf"\multicolumn{{{width}}}{{c}}{{{escape(head)}}}" if head else "& " * (width - 1)
-            )
-            if head:
-                rules.append(rf"\cmidrule(lr){{{place}-{place + width - 1}}}")
-            place += width
-        return ["    " + " & ".join(cells) + r" \\", "    " + "".join(rules)] if rules else []
-
     def _shown(self, cell: Cell) -> str:
         return f"n/a ({self.absences[cell.absent]})" if cell.absent else cell.text
 
+
+SHRUNK = (
+    r"  \ifdim\wd0>\linewidth \ifdim0.9\wd0<\linewidth \resizebox{\linewidth}{!}{\usebox0}%",
+    r"  \else \usebox0\fi \else \usebox0\fi",
+)
+"""What is a little too wide is made smaller; what is more is set as it is, and LaTeX says so."""
 
 EMPTY = Cell("–")
 """Of a question that is not asked."""
@@ -242,18 +254,47 @@ LATEX = {
 }
 
 
+LETTERS = frozenset(map(chr, (*range(0x20, 0x7F), *range(0xA0, 0x17F)))) - set("ĦħĸĿŀŉŦŧ")
+SETTABLE = LETTERS | set("\n\t‐‑‒–—―‖‘’‚“”„†‡•…‰‹›€™")
+"""What the paper's fonts have, in the encodings T1 and TS1."""
+
+GREEK_NAMES = (
+    "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi pi rho sigma tau "
+    "upsilon phi chi psi omega Gamma Delta Theta Lambda Xi Pi Sigma Upsilon Phi Psi Omega"
+)
+GREEK = dict(zip("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ", GREEK_NAMES.split(), strict=True))
+"""Letters and LaTeX's commands for them; it has none for those that look like Latin letters."""
+
+
 def escape(text: str) -> str:
-    """Any string, safe to set in LaTeX text."""
-    return "".join(LATEX.get(character) or _greek(character) for character in text)
+    """Any string, safe to set in LaTeX text; a character that the paper's fonts lack by its code.
+
+    A model may say anything, and a prompt that it proposed is printed.
+    """
+    return "".join(LATEX.get(character) or _other(character) for character in text)
 
 
-def _greek(character: str) -> str:
-    """A Greek letter as mathematics; every other character as it is."""
-    name = unicodedata.name(character, "")
-    for case, change in (("GREEK SMALL LETTER ", str.lower), ("GREEK CAPITAL LETTER ", str.title)):
-        if name.startswith(case) and " " not in name.removeprefix(case):
-            return rf"$\{change(name.removeprefix(case))}$"
-    return character
+def _other(character: str) -> str:
+    """A Greek letter as mathematics; a character that can be set as it is; else its code."""
+    if character in SETTABLE:
+        return character
+    if character in GREEK:
+        return rf"$\{GREEK[character]}$"
+    return f"{{[U+{ord(character):04X}]}}"
+
+
+def _heads(columns: Sequence[Column]) -> list[str]:
+    """The line above the titles, and the rules under it, where columns share a head."""
+    cells, rules, place = [], [], 1
+    for head, under in groupby(columns, key=lambda column: column.head):
+        width = len(list(under))
+        cells.append(
+            rf"\multicolumn{{{width}}}{{c}}{{{escape(head)}}}" if head else "& " * (width - 1)
+        )
+        if head:
+            rules.append(rf"\cmidrule(lr){{{place}-{place + width - 1}}}")
+        place += width
+    return ["    " + " & ".join(cells) + r" \\", "    " + "".join(rules)] if rules else []
 
 
 def _shape(column: Column) -> str:
@@ -262,8 +303,9 @@ def _shape(column: Column) -> str:
     return "r" if column.numeric else "l"
 
 
-def _latex_cell(cell: Cell, words: str) -> str:
-    text = escape(words)
+def _latex_cell(cell: Cell, words: str, column: Column) -> str:
+    broken = r"\newline " if column.width is not None else " "
+    text = broken.join(escape(line) for line in words.splitlines())
     # A star is set as a superscript that takes no room, so that the numbers stay aligned.
     body = text.rstrip("*")
     stars = len(text) - len(body)

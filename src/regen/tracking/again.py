@@ -7,8 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from regen.digests import Digests
 from regen.errors import InputError
-from regen.provenance import Digests, Input, Job, listed_outputs, run, wanted
+from regen.image import VARIABLE
+from regen.provenance import Input, Job, listed_outputs, run, wanted
 from regen.tracking.jobs import Watch
 from regen.tracking.local import DATABASE, LocalBackend
 
@@ -46,6 +48,9 @@ def _job_again(
     if manifest["code"] != recorded["manifest"]["code"]:
         commit = experiment["captured"].get("git", {}).get("commit", "")[:10] or "unknown"
         notes.append(f"the code of the stage has changed since (it was commit {commit})")
+    image, here = recorded["manifest"].get("image"), os.environ.get(VARIABLE)
+    if image not in (None, here):
+        notes.append(f"it ran in the image {image}, and this in {here or 'none'}")
     before, threads = os.environ.get("OMP_NUM_THREADS"), recorded["threads"]
     if threads and before is None:
         os.environ["OMP_NUM_THREADS"] = threads  # sums, and so bytes, depend on it
@@ -81,6 +86,7 @@ def job_of(recorded: Mapping[str, Any]) -> Job:
         inputs={key: read(value) for key, value in recorded["inputs"].items()},
         params=recorded["params"],
         part=recorded["part"],
+        image="",  # it runs wherever this does
         **{key: tuple(recorded[key]) for key in lists},
     )
 

@@ -1,7 +1,7 @@
 """Jobs of the chain as experiments: nobody has to ask, and no job fails of it.
 
-A training and a prediction each are an experiment; scoring adds an evaluation to its prediction's.
-No table reads any of this.
+A training, a run of a sweep and a prediction each are an experiment; scoring adds an evaluation to
+its prediction's. No table reads any of this.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from regen.provenance import CONTENT_ID, MANIFEST, Input, Job, listed_outputs
 from regen.tracking.local import LocalBackend
 from regen.tracking.tracker import ExperimentTracker
 
-TRACKED = ("training", "prediction")
+TRACKED = ("training", "prediction", "sweep")
 POINTER = ".experiment"
 """A file in a job's folder that names its experiment; hidden, so no output of the stage."""
 KEPT = ("item", "group", "metrics", "target", "prediction", "error")
@@ -150,7 +150,15 @@ def _finish(tracker: ExperimentTracker, job: Job) -> None:
         tracker.log_checkpoint(folder)
     name, manifest = tracker.experiment_id, sha256(folder / MANIFEST)
     outputs = {"id": sha256(folder / CONTENT_ID), "files": listed_outputs(folder)}
-    tracker.finish_experiment(manifest=manifest, outputs=outputs)
+    status, rest = "completed", {}
+    if job.stage == "sweep":
+        outcome = read_json(folder / "outcome.json")
+        status = outcome["status"]
+        if status == "failed":
+            rest["error"] = outcome["value"]["absent"]
+        else:
+            tracker.log_metrics({f"dev/{outcome['metric']}": outcome["value"]})
+    tracker.finish_experiment(status, manifest=manifest, outputs=outputs, **rest)
     write_text(folder / POINTER, f"{name} {manifest}\n")
 
 

@@ -1,0 +1,237 @@
+"""Stage `data` of the trait study: transcripts with scores of 1 to 10 and explanations.
+
+Scores are of two kinds, and the card says which is which: a person's, for the whole conversation
+(witty, interesting, upbeat), and by rule, for the words that are shown (enthusiasm, fillers,
+formality, transitions; `trait_rules`). A person gave no reasons, so explanations of both kinds are
+by rule: the side of the scale, and what in the text speaks of it; for a person's score, how many
+lines the conversation went on.
+
+Speakers, not conversations, are what the splits divide. In dev and test nobody speaks twice, so
+that items are independent; nobody who speaks there speaks in the training split. Of the training
+rows a share is made from others by an augmenter that moves one trait to its rarer side; dev and
+test are as they were found.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from regen.data.card import check_groups_apart
+from regen.data.sources import archive
+from regen.data.trait_augmenters import Augmenter, augmenter_of
+from regen.data.trait_labellers import Labeller, labeller_of
+from regen.data.trait_rules import direction, explain
+from regen.data.transcripts import (
+    HUMAN,
+    Conversation,
+    Line,
+    components,
+    conversations,
+    spoken,
+    transcript,
+)
+from regen.errors import InputError
+from regen.files import write_json, write_jsonl
+
+SPLITS = ("train", "dev", "test")
+OFTEN = 8
+"""Who speaks in more conversations than this is kept for the training split: one such speaker in
+the test split would take that many conversations out of the others."""
+TRIES = 20
+"""Transcripts that the augmenter may fail on, one after the other, before that is an error."""
+
+Row = dict[str, Any]
+
+
+def traits(
+    *,
+    sources: Path,
+    out: Path,
+    seed: int,
+    sizes: dict[str, int],
+    traits: list[str],
+    words: int,
+    augmented: float,
+    labeller: dict[str, Any],
+    augmenter: dict[str, Any],
+) -> None:
+    """Write train.jsonl, dev.jsonl, test.jsonl and card.json to `out`.
+
+    seed: of every random choice; sizes: rows by split, augmented ones included
+    traits: which ones a row has scores of
+    words: longest opening that is shown; augmented: share of the training rows
+    labeller, augmenter: {kind: rule} or {kind: endpoint, ...}
+
+    Raises InputError if there are fewer conversations than are asked for.
+    """
+    kept, left_out = conversations(sources, words)
+    divided = _divide(kept, sizes, round(augmented * sizes["train"]), seed)
+    judge = labeller_of(labeller)
+    ruled = [trait for trait in traits if trait not in HUMAN]
+    rows: dict[str, list[Row]] = {}
+    for split in SPLITS:
+        groups = components(divided[split])
+        labelled = (_row(one, groups, judge, traits, ruled) for one in divided[split])
+        rows[split] = [row for row in labelled if row is not None]
+    unlabelled = {split: len(divided[split]) - len(rows[split]) for split in SPLITS}
+    made = sizes["train"] - len(divided["train"])
+    rng = np.random.default_rng([seed, 1])
+    rows["train"] += _augment(rows["train"], made, ruled, augmenter_of(augmenter), judge, rng)
+    rows["train"] = [rows["train"][i] for i in rng.permutation(len(rows["train"]))]
+    for split in SPLITS:
+        for number, row in enumerate(rows[split]):
+            row["item"] = f"{split}-{number:05d}"
+            del row["lines"]  # the transcript says the same
+        write_jsonl(out / f"{split}.jsonl", rows[split])
+    card = {
+        "name": "traits",
+        "what": f"openings of conversations of up to {words} words, with scores from 1 to 10",
+        "seed": seed,
+        "sources": [
+            {
+                "package": "chitchat-dataset",
+                "file": archive(sources, "chitchat-dataset").name,
+                "licence": "MIT",
+            }
+        ],
+        "scores": {trait: _whose(trait, labeller["kind"]) for trait in traits},
+        "explanations": f"by {labeller['kind']} for every score; no person gave any",
+        "cleaned": [
+            "conversations that nobody rated (all three ratings at the form's default) left out",
+            "openings with profane or personal words, or other than plain English text, left out",
+            "identifiers of conversations and speakers hashed",
+        ],
+        "left_out": left_out,
+        "unlabelled": unlabelled,
+        "augmented": {"by": augmenter["kind"], "rows": made, "share": augmented},
+        "splits": {split: _counts(rows[split], traits) for split in SPLITS},
+        "groups_apart": check_groups_apart(rows),
+    }
+    write_json(out / "card.json", card)
+
+
+def _divide(
+    kept: Sequence[Conversation], sizes: dict[str, int], made: int, seed: int
+) -> dict[str, list[Conversation]]:
+    """Conversations by split: test and dev take turns in a seeded order, nobody speaking twice;
+    the training split has those of which no speaker is in either.
+    """
+    rng = np.random.default_rng([seed, 0])
+    order = [kept[i] for i in rng.permutation(len(kept))]
+    often = Counter(speaker for one in kept for speaker in one.speakers)
+    divided: dict[str, list[Conversation]] = {split: [] for split in SPLITS}
+    taken: set[str] = set()
+    for one in order:
+        open_splits = [s for s in ("test", "dev") if len(divided[s]) < sizes[s]]
+        if not open_splits:
+            break
+        rare = all(often[speaker] <= OFTEN for speaker in one.speakers)
+        if rare and not taken & set(one.speakers):
+            fullest = min(open_splits, key=lambda s: len(divided[s]) / sizes[s])
+            divided[fullest].append(one)
+            taken |= set(one.speakers)
+    free = [one for one in order if not taken & set(one.speakers)]
+    divided["train"] = free[: sizes["train"] - made]
+    for split in ("test", "dev", "train"):
+        wanted = sizes[split] - (made if split == "train" else 0)
+        if len(divided[split]) < wanted:
+            raise InputError(
+                f"traits: {wanted} conversations are asked for in {split}, and there are "
+                f"{len(divided[split])}; lower its size"
+            )
+    return divided
+
+
+def _row(
+    one: Conversation,
+    groups: dict[str, str],
+    judge: Labeller,
+    traits: Sequence[str],
+    ruled: Sequence[str],
+) -> Row | None:
+    """None where the labeller gave no valid labels."""
+    labels = judge.label(spoken(one.opening), ruled)
+    if labels is None:
+        return None
+    for trait in set(traits) & set(HUMAN):
+        score = one.ratings[trait]
+        labels[trait] = {"explanation": explain(score, [f"{one.more} more"]), "score": score}
+    return {
+        "group": f"speakers-{groups[one.speakers[0]]}",
+        "transcript": transcript(one.opening, one.more),
+        "lines": [[line.speaker, line.text] for line in one.opening],
+        "more": one.more,
+        "labels": {trait: labels[trait] for trait in traits},
+        "augmented": None,
+    }
+
+
+def _augment(
+    rows: Sequence[Row],
+    count: int,
+    ruled: Sequence[str],
+    augmenter: Augmenter,
+    judge: Labeller,
+    rng: np.random.Generator,
+) -> Iterator[Row]:
+    """`count` rows, each made from another by moving the trait that is most one-sided so far.
+
+    Labels by rule are given anew, a person's are kept. Each original serves once at most; one that
+    the augmenter cannot move is passed over.
+    """
+    sides = {
+        trait: Counter(direction(row["labels"][trait]["score"]) for row in rows) for trait in ruled
+    }
+    unused = [rows[i] for i in rng.permutation(len(rows))]
+    made = failed = 0
+    while made < count:
+        if not unused or not ruled or failed == TRIES:
+            raise InputError(f"traits: {count} augmented rows are asked for, {made} were made")
+        trait = min(ruled, key=lambda t: min(sides[t]["low"], sides[t]["high"]))
+        side = "low" if sides[trait]["low"] < sides[trait]["high"] else "high"
+        source = unused.pop()
+        if direction(source["labels"][trait]["score"]) == side:
+            continue
+        opening = tuple(Line(*line) for line in source["lines"])
+        changed = augmenter.move(opening, trait, side, rng)
+        labels = None if changed is None else judge.label(spoken(changed), ruled)
+        if changed is None or labels is None or direction(labels[trait]["score"]) != side:
+            failed += 1
+            continue
+        made, failed = made + 1, 0
+        for one in ruled:
+            sides[one][direction(labels[one]["score"])] += 1
+        yield {
+            **source,
+            "transcript": transcript(changed, source["more"]),
+            "lines": [[line.speaker, line.text] for line in changed],
+            "labels": source["labels"] | labels,
+            "augmented": {"trait": trait, "to": side},
+        }
+
+
+def _whose(trait: str, labeller: str) -> str:
+    if trait in HUMAN:
+        return "a person's, for the whole conversation"
+    return "by rule, for the lines shown" if labeller == "rule" else "a language model's"
+
+
+def _counts(rows: Sequence[Row], traits: Sequence[str]) -> Row:
+    """Rows, groups and augmented ones of a split; of each trait its mean, sides and scores."""
+    found: Row = {
+        "rows": len(rows),
+        "groups": len({row["group"] for row in rows}),
+        "augmented": sum(row["augmented"] is not None for row in rows),
+        "classes": {},
+    }
+    for trait in traits:
+        scores = [row["labels"][trait]["score"] for row in rows]
+        found["classes"][trait] = {
+            "mean": float(np.mean(scores)),
+            "sides": dict(Counter(map(direction, scores))),
+            "scores": dict(Counter(map(str, scores))),
+        }
+    return found

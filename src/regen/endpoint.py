@@ -1,0 +1,142 @@
+"""A server that speaks OpenAI's chat completions, with the standard library alone."""
+
+import http.client
+import json
+import os
+import threading
+import time
+import urllib.error
+import urllib.request
+from concurrent.futures import Future
+from typing import Any
+from urllib.parse import urlsplit
+
+from regen.errors import InputError
+
+
+class Endpoint:
+    """Asks one question at a time.
+
+    who: what asks, as an error calls it; url: up to, and without, /chat/completions
+    key_variable: the environment variable that holds the key, None for a server without keys. The
+    key stands in no file; timeout: seconds of a request from its beginning to the answer's end.
+    Raises InputError for an address or a key that cannot be used, and when a request failed
+    `retries` times more than once, or at once if the server refuses it for good.
+    """
+
+    def __init__(
+        self,
+        who: str,
+        *,
+        url: str,
+        model: str,
+        key_variable: str | None,
+        temperature: float,
+        top_p: float,
+        max_new_tokens: int,
+        timeout: float,
+        retries: int,
+        pause: float = 1.0,
+    ) -> None:
+        _check_address(who, url)
+        self.who = who
+        self.url = f"{url.rstrip('/')}/chat/completions"
+        self.model = model
+        self.headers = {"Content-Type": "application/json"}
+        if key_variable is not None:
+            self.headers["Authorization"] = f"Bearer {_key(who, key_variable, url)}"
+        self.sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_new_tokens}
+        self.timeout, self.retries, self.pause = timeout, retries, pause
+
+    def ask(self, content: str, seed: int) -> str:
+        """The answer to one question; `seed` is sent along, and the server may honour it."""
+        body: dict[str, Any] = {
+            "model": self.model,
+            "messages": [{"role": "user", "content": content}],
+            **self.sampling,
+            "seed": seed,
+        }
+        reason = ""
+        for attempt in range(self.retries + 1):
+            if attempt:
+                time.sleep(self.pause * 2 ** (attempt - 1))
+            request = urllib.request.Request(self.url, json.dumps(body).encode(), self.headers)
+            try:
+                return _said(_within(self.timeout, request))
+            except urllib.error.HTTPError as error:
+                reason = f"status {error.code}"
+                if error.code < 500 and error.code not in (408, 429):
+                    break  # it will not be better the next time
+            except (LookupError, TypeError, ValueError, RecursionError):
+                reason = "the answer is no chat completion"
+            except http.client.HTTPException as error:  # no HTTP, or it ends too early
+                reason = f"the answer is broken: {error!r}"
+            except OSError as error:  # no connection, a broken one, time out
+                reason = str(getattr(error, "reason", error))
+        raise InputError(
+            f"{self.who}: {self.url} gave no answer ({' '.join(reason.split())[:120]}); check url, "
+            "model and key, then run the same again"
+        )
+
+
+def _check_address(who: str, url: str) -> None:
+    if not url.startswith(("https://", "http://")):
+        raise InputError(f"{who}: url {url!r} is not http or https")
+    try:
+        parts = urlsplit(url)
+        if not url.isascii() or not url.isprintable() or " " in url:
+            raise ValueError("a character that no address has")
+        if not parts.hostname or parts.port == 0:
+            raise ValueError("no host or no port")
+        parts.hostname.encode("idna")
+    except ValueError as error:
+        raise InputError(f"{who}: url {url!r} is no address ({error}); correct it") from None
+
+
+def _key(who: str, variable: str, url: str) -> str:
+    key = os.environ.get(variable)
+    if not key:
+        raise InputError(f"{who}: set {variable} to the key of {url}")
+    if not key.isascii() or not key.isprintable():  # it would break the header
+        raise InputError(
+            f"{who}: the key in {variable} holds a line break or a letter that no key has; set it "
+            "again"
+        )
+    return key
+
+
+def _within(seconds: float, request: urllib.request.Request) -> bytes:
+    """The whole answer. Raises TimeoutError if it is not there in time.
+
+    The timeout of urllib is that of a single read: a server that drips would never meet it.
+    """
+    answer: Future[bytes] = Future()
+    ends = time.monotonic() + seconds
+
+    def read() -> None:
+        try:
+            with urllib.request.urlopen(request, timeout=seconds) as response:
+                parts = []
+                while part := response.read1():
+                    parts.append(part)
+                    if time.monotonic() > ends:
+                        return  # nobody waits any more
+                if response.length:
+                    raise http.client.IncompleteRead(b"".join(parts), response.length)
+                answer.set_result(b"".join(parts))
+        except BaseException as error:
+            answer.set_exception(error)
+
+    threading.Thread(target=read, daemon=True).start()
+    try:
+        return answer.result(seconds)
+    except TimeoutError as error:
+        raise TimeoutError(str(error) or f"not all of it came in {seconds:g} s") from None
+
+
+def _said(answer: bytes) -> str:
+    """The text of a chat completion; "" for one without. Raises what says that it is none."""
+    content = json.loads(answer)["choices"][0]["message"]["content"]
+    if not isinstance(content, str | None):
+        raise TypeError("the content is no text")
+    return content or ""

@@ -1,0 +1,197 @@
+"""What a run would take and cost, before it starts."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from snakemake.exceptions import WorkflowError
+from test_planning import workflow
+
+from regen import forecast as module
+from regen import targets
+from regen.benchmarks.base import Prompt
+from regen.chain import Chain
+from regen.config import check, read
+from regen.digests import Digests
+from regen.errors import InputError
+from regen.files import write_json
+from regen.forecast import ALIKE, ASSUMED, ESTIMATE, RECORDED, Forecast, forecast
+from regen.planning import Plan
+from regen.provenance import Job
+from regen.status import FRESH, MISSING, NOT_HERE, State
+from regen.targets import jobs_of, would_run
+
+PRICES = "prices={gpu_hour: 2.0, core_hour: 0.1}"
+
+
+def chain(project: Path, *changes: str, scale: str | None = None) -> Chain:
+    overlay = [project / "config" / f"{scale}.yaml"] if scale else []
+    return Chain(check(read([project / "config.yaml", *overlay], changes)))
+
+
+def forecast_of(of: Chain, job: Job) -> Forecast:
+    return forecast(of, {job.out: State(job.out, job.stage, MISSING)})[0]
+
+
+def training(of: Chain, study: str, recipe: str, seed: int) -> Job:
+    return of.job("training", study=study, training=recipe, seed=str(seed))
+
+
+def test_what_ran_before_says_how_long_it_takes(project: Path, workdir: Path) -> None:
+    steps = "studies.speech.trainings.lora.optimisation.max_steps"
+    of = chain(project, f"{steps}=30")
+    job = training(of, "speech", "lora", 42)
+    # Six steps, resumed or not, took two minutes: thirty take ten.
+    write_json(Path(job.out, "timing.json"), {"seconds": 120, "steps": 6, "resumed_at": 24})
+    assert (forecast_of(of, job).seconds, forecast_of(of, job).basis) == (600, RECORDED)
+    other = forecast_of(of, training(of, "speech", "lora", 123))
+    assert (other.seconds, other.basis) == (600, ALIKE)
+    assert forecast_of(of, training(of, "qa", "qlora", 42)).basis != ALIKE
+
+    asked = of.job("prediction", study="speech", variant="lora", run="seed-42", split="test")
+    write_json(Path(asked.out, "timing.json"), {"seconds": 50, "items": 10})
+    assert forecast_of(of, asked).seconds == 5 * asked.params["limit"]
+    # run.json has the seconds of stages that measure nothing themselves.
+    scored = of.job("scoring", study="speech", variant="lora", run="seed-42", split="test")
+    write_json(Path(scored.out, "run.json"), {"seconds": 3})
+    assert forecast_of(of, scored).seconds == 3
+
+
+def test_a_model_that_never_ran_is_estimated_from_its_size(project: Path, workdir: Path) -> None:
+    of = chain(project, scale="paper")
+    job = training(of, "qa", "qlora", 42)
+    one = forecast_of(of, job)
+    # 3 billion parameters; 120 items, three times, at 6 FLOP a parameter and token.
+    computing = 3 * 120 * 800 * 6 * 3e9 / 1e14
+    loading = ASSUMED["seconds to start a job"] + 2 * 3e9 / 1e12
+    assert one.seconds == pytest.approx(computing + loading)
+    assert (one.basis, one.gpu) == (ESTIMATE, 1)
+    small = chain(project, scale="small")
+    assert forecast_of(small, training(small, "qa", "qlora", 42)).seconds < one.seconds
+    # Of a mixture of experts all weights are loaded, and a token meets a tenth of them.
+    omni = of.job("prediction", study="speech", variant="qwen3-omni", run="base", split="test")
+    dense = of.job("prediction", study="speech", variant="base", run="base", split="test")
+    mixture, whole = forecast_of(of, omni).seconds, forecast_of(of, dense).seconds
+    assert mixture is not None and whole is not None
+    start = ASSUMED["seconds to start a job"]
+    assert (mixture - start - 0.06) / (whole - start - 0.014) == pytest.approx(3 / 7)
+
+
+def test_tokens_are_counted_where_the_data_are_here(
+    project: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = chain(project, scale="paper")
+    job = training(of, "qa", "qlora", 42)
+    before = forecast_of(of, job).seconds
+    task = SimpleNamespace(
+        template=str,
+        load_dataset=lambda data, split: ["x" * 30, "x" * 50],
+        prompt=lambda item, template: Prompt(item, audio=(Path("a.wav"),) * (len(item) == 50)),
+        completion=lambda item: "y" * 20,
+    )
+    monkeypatch.setattr(module, "get_benchmark", {"qa": task}.get)
+    write_json(Path("data/qa/train.jsonl"), {})
+    after = forecast_of(of, job).seconds
+    assert before is not None and after is not None
+    # 60 characters are 15 tokens, and every other item has a sound of 750: 390 in place of 800.
+    assert before - after == pytest.approx(3 * 120 * (800 - 390) * 6 * 3e9 / 1e14)
+
+
+@pytest.mark.parametrize("scale", ["small", "paper"])
+def test_no_study_keeps_from_its_jobs_the_gpu_of_the_scale(project: Path, scale: str) -> None:
+    of = chain(project, scale=scale)
+    jobs = [job for job in of.jobs.values() if job.stage in ("training", "prediction")]
+    without = {
+        job.out for job in jobs if not of.config.resources_of(job.stage, job.wildcards["study"]).gpu
+    }
+    assert not without
+
+
+def test_a_target_is_what_snakemake_takes(project: Path) -> None:
+    of = chain(project)
+    everything = of.with_upstream(jobs_of(of, "paper"))
+    speech = of.with_upstream(jobs_of(of, "speech"))
+    assert {job.out for job in everything} >= {job.out for job in speech}
+    assert {job.wildcards.get("study", "speech") for job in speech} == {"speech"}
+    trained = of.with_upstream(jobs_of(of, "checkpoints"))
+    assert {job.stage for job in trained} >= {"data", "models", "training"}
+    assert not {job.stage for job in trained} & {"statistics", "tables", "paper"}
+    file = training(of, "speech", "lora", 42).content_id
+    assert jobs_of(of, file)[-1].content_id == file
+    assert jobs_of(of, "training_speech")[-1].stage == "training"
+    rules = (project / "rules" / "targets.smk").read_text() + "rule paper:"
+    for target in re.findall(r"^ *rule (\w+):", rules, re.M):
+        assert jobs_of(of, target), target
+    with pytest.raises(InputError, match="did you mean 'tables'"):
+        jobs_of(of, "tabels")
+
+
+def test_a_fresh_job_runs_only_if_its_missing_files_are_read(
+    project: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = chain(project)
+    asked = of.job("prediction", study="speech", variant="lora", run="seed-42", split="test")
+    adapter = "results/embedded/speech/checkpoints/lora/seed-42"
+    states = {adapter: NOT_HERE, "models/tiny-audio": NOT_HERE}
+
+    def status(of: Chain, digests: Digests, jobs: list[Job]) -> list[State]:
+        return [State(job.out, job.stage, states.get(job.out, FRESH)) for job in jobs]
+
+    monkeypatch.setattr(targets, "status", status)
+    assert would_run(of, [asked], Digests()) == {}
+    states[asked.out] = NOT_HERE  # its files are what is asked for
+    assert list(would_run(of, [asked], Digests())) == ["models/tiny-audio", adapter, asked.out]
+    states[asked.out] = MISSING
+    assert list(would_run(of, [asked], Digests())) == ["models/tiny-audio", adapter, asked.out]
+    for name in of.jobs[adapter].outputs:  # what is read is here, the rest was not pulled
+        Path(adapter).mkdir(parents=True, exist_ok=True)
+        Path(adapter, name).touch()
+    assert list(would_run(of, [asked], Digests())) == ["models/tiny-audio", asked.out]
+
+
+def test_a_price_and_a_budget(project: Path, workdir: Path) -> None:
+    of = chain(project, PRICES, scale="paper")
+    job = training(of, "qa", "qlora", 42)
+    write_json(Path(job.out, "timing.json"), {"seconds": 3600, "steps": module.work(job)})
+    one = forecast_of(of, job)
+    assert one.price == pytest.approx(2.0 + 4 * 0.1)
+    assert module.over_budget([one], 2.5, of.config.prices) is None
+    assert "cost 2.40 USD; 2.00 is the limit" in str(
+        module.over_budget([one], 2.0, of.config.prices)
+    )
+    assert "wants prices" in str(module.over_budget([one], 2.0, None))
+    nothing = Forecast("results/x", "training", "", 1, 0, None, ESTIMATE, None)
+    assert "results/x" in str(module.over_budget([one, nothing], 99.0, of.config.prices))
+
+
+def test_the_command_fails_above_the_budget(project: Path, workdir: Path) -> None:
+    for name in ("config.yaml", "config", "data/sources.txt", "paper"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).symlink_to(project / name)
+    Path("prices.yaml").write_text("prices: {gpu_hour: 2.0}\n")
+    command = [sys.executable, "-c", "from regen.cli import main; main()", "plan", "checkpoints"]
+    command += ["--configfile", "config/paper.yaml", "--configfile", "prices.yaml"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "training" in done.stdout and "estimate: from the model's size" in done.stdout
+    refused = subprocess.run([*command, "--budget", "0.5"], capture_output=True, text=True)
+    assert refused.returncode == 2
+    assert refused.stderr.count("\n") == 1 and "0.50 is the limit" in refused.stderr
+
+
+def test_snakemake_does_not_start_above_the_budget(project: Path, workdir: Path) -> None:
+    target = "results/paper/qa/checkpoints/qlora/seed-42"
+    where = {"study": "qa", "training": "qlora", "seed": "42"}
+    overlay = [project / "config.yaml", project / "config" / "paper.yaml"]
+    for limit, refused in (("0.01", True), ("100", False)):
+        changes = [PRICES, f"prices.budget={limit}", "strict_environment=false"]
+        plan = Plan(read(overlay, changes), workflow(targets=(target,)))
+        plan.check("training")(where)
+        if refused:
+            with pytest.raises(WorkflowError, match=r"0\.01 is the limit"):
+                plan.start()
+        else:
+            plan.start()

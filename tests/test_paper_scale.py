@@ -1,0 +1,236 @@
+"""config/paper.yaml end to end: its studies, variants and trainings, on tiny models of its classes.
+
+The hub is a cache made here, the proposer a server on this machine, and an overlay makes data,
+models and steps small. What runs is what the paper scale says: adapters on bases in four bits,
+rewards on Gemma's class, prompts searched for the audio models, Qwen3-Omni asked as it is.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+import yaml
+
+sys.path.insert(0, str(Path(__file__).resolve().parent / "models"))
+from hub_cache import AUDIO_ID, OMNI_ID, REVISION, TEXT_MODELS, lay_out, make_audio, make_omni
+
+from regen.config import check, read
+from regen.files import read_json, read_jsonl
+
+pytestmark = pytest.mark.slow
+
+BIN = Path(sys.executable).parent
+HERE = {"threads": 1, "mem_mb": 2000, "runtime": 10, "gpu": 0}
+SHORT = {"max_steps": 2, "batch_size": 2}
+
+
+class Proposer(BaseHTTPRequestHandler):
+    """Chat completions as OpenAI's servers give them: each proposes another prompt, or judges."""
+
+    asked = 0
+
+    def do_POST(self) -> None:
+        request = self.rfile.read(int(self.headers["Content-Length"]))
+        type(self).asked += 1
+        asked = f"Listen {self.asked} times.\nA. speech\nB. no speech\nAnswer A or B."
+        text = f"<PROMPT>{asked}</PROMPT>"
+        if b"Judge the answer" in request:
+            text = json.dumps({"steps": 0.5, "quantities": 0, "units": 1, "consistent": 0.25})
+        content = json.dumps({"choices": [{"message": {"content": text}}]}).encode()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def proposer() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Proposer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/v1"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("hub")
+    for id, make in {AUDIO_ID: make_audio, OMNI_ID: make_omni, **TEXT_MODELS}.items():
+        made = folder / "made" / id
+        made.mkdir(parents=True)
+        make(made)
+        lay_out(made, folder / "cache", id)
+    sums = [{"question": f"{n} and {n}?", "answer": f"#### {2 * n}"} for n in range(60)]
+    for split, rows in (("train", sums[:40]), ("test", sums[40:])):
+        file = folder / "gsm8k" / "main" / f"{split}-00000-of-00001.parquet"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+    lay_out(folder / "gsm8k", folder / "cache", "openai/gsm8k", kind="datasets")
+    return folder / "cache"
+
+
+def overlay(project: Path, url: str) -> dict[str, Any]:
+    """What makes the paper scale small. Of a study nothing is left out but the sentence encoder."""
+    paper = check(read([project / "config.yaml", project / "config" / "paper.yaml"]))
+    studies: dict[str, Any] = {}
+    for name, study in paper.studies.items():
+        trainings: dict[str, Any] = {one: {"optimisation": SHORT} for one in study.trainings}
+        if name == "traits":  # every epoch is kept
+            trainings = {"qlora": {"optimisation": {"batch_size": 4}}}
+        if name == "replies":  # after every epoch, three steps, items of dev are looked at
+            epoch = SHORT | {"max_steps": 3, "dev_items": 2}
+            trainings = {one: {"optimisation": epoch} for one in study.trainings}
+        if name == "math":
+            rewarded = {"num_steps": 2, "max_new_tokens": 16, "judge": {"url": url}}
+            trainings["sft"]["items"] = 4
+            trainings["grpo"] = {"optimisation": {"batch_size": 8}, "reinforcement": rewarded}
+        resources = {stage: HERE for stage in study.resources}
+        studies[name] = {"seeds": [42], "trainings": trainings, "resources": resources}
+        if study.encoder:
+            studies[name]["encoder"] = None
+    few = {"train": 6, "dev": 4, "test": 8}
+    searches = {
+        search: {"proposer": {"url": url}, "evaluations": 9, "iterations": 2}
+        for search in ("base-opro", "lora-mlp-opro", "omni-opro")
+    }
+    return {
+        "scale": "tiny",
+        "strict_environment": False,
+        "datasets": {
+            "speech": {"sizes": {"train": 24, "dev": 12, "test": 16}},
+            "qa": {"sizes": {"train": 20, "dev": 20, "test": 20}},
+            "decisions": {"sizes": {"train": 8, "dev": 8, "test": 12}},
+            "retention": {"sizes": {"train": 8, "dev": 8, "test": 12}},
+            "replies": {"sizes": {"train": 40, "dev": 8, "test": 10}, "words": 8},
+            "humaneval": {"sizes": {"train": 2, "dev": 2, "test": 8}},
+            "gsm8k": {
+                "hub": {"revision": REVISION},
+                "sizes": {"train": 24, "dev": 8, "test": 12},
+            },
+            "traits": {"sizes": {"train": 16, "dev": 8, "test": 12}},
+        },
+        "models": {
+            "minilm": None,
+            **{
+                name: {"revision": REVISION}
+                for name, model in paper.models.items()
+                if model.builder == "hub"
+            },
+        },
+        "studies": {
+            **studies,
+            "speech": studies["speech"]
+            | {"items": {"train": 8, "dev": 8, "test": 16}, "seeds": [42, 123]}
+            | {"selections": {"rank": {"r": [2, 4], "alpha": [4]}}, "prompt_searches": searches},
+            "qa": studies["qa"] | {"items": few},
+            "decisions": studies["decisions"] | {"items": few},
+            "retention": studies["retention"] | {"items": few},
+            "traits": studies["traits"] | {"items": {"train": 6, "dev": 4, "test": 8}},
+            "replies": studies["replies"] | {"items": few},
+            "code": studies["code"] | {"items": {"train": 2, "dev": 2, "test": 2}},
+            "math": studies["math"] | {"items": few},
+        },
+        "resources": {stage: HERE for stage in paper.resources},
+        "simulation": {
+            "items": [30], "seeds": [1, 3], "seed_sd": [0.05], "replications": 40,
+            "interval_replications": 5, "resamples": 50,
+        },
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def home(project: Path, tmp_path_factory: pytest.TempPathFactory, proposer: str) -> Path:
+    """A copy of the project with the overlay in it."""
+    folder = tmp_path_factory.mktemp("paper") / "project"
+    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    done = subprocess.run(listed, cwd=project, capture_output=True, text=True, check=True)
+    for file in filter(None, done.stdout.split("\0")):
+        if (project / file).is_file() and not file.startswith(("results/", "models/", "recorded/")):
+            (folder / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / file).write_bytes((project / file).read_bytes())
+    fetched = project / "data" / "sources"
+    for file in (path for path in fetched.rglob("*") if path.is_file()):  # spare the registry
+        (folder / file.relative_to(project)).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(file, folder / file.relative_to(project))
+    text = yaml.safe_dump(overlay(project, proposer))
+    (folder / "tiny.yaml").write_text(text, encoding="utf-8")
+    return folder
+
+
+def snakemake(home: Path, cache: Path, *arguments: str) -> str:
+    """On two cores, with no GPU and no net but the packages that data are derived from."""
+    hub = {"HF_HUB_CACHE": str(cache), "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
+    path = {"PATH": f"{BIN}:{os.environ['PATH']}", "PYTHONPATH": str(home / "src")}
+    overlays = ["--configfile", "config/paper.yaml", "tiny.yaml"]
+    done = subprocess.run(
+        ["snakemake", *arguments, "--cores", "2", "--keep-going", *overlays],
+        cwd=home,
+        env={**os.environ, **hub, **path},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-6000:]
+    return done.stdout + done.stderr
+
+
+@pytest.fixture(scope="module")
+def made(home: Path, cache: Path) -> Path:
+    """results/tiny/, with the paper in it."""
+    snakemake(home, cache, "paper")
+    return home / "results" / "tiny"
+
+
+def test_every_study_has_its_table_and_the_paper_its_pdf(project: Path, made: Path) -> None:
+    paper = check(read([project / "config.yaml", project / "config" / "paper.yaml"]))
+    assert set(paper.studies) >= {"speech", "qa", "traits", "replies", "math"}
+    for name, study in paper.studies.items():
+        rows = read_json(made / name / "tables" / "comparison.json")["rows"]
+        wanted = {row for row, variant in study.variants.items() if variant.table}
+        assert {row["name"] for row in rows} == wanted, name
+    assert (made / "paper" / "main.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_adapters_are_trained_on_what_the_paper_scale_names(home: Path, made: Path) -> None:
+    held = {}
+    for file in made.glob("*/checkpoints/*/seed-42/summary.json"):
+        held.setdefault(file.parts[-5], set()).add(read_json(file)["quantisation"])
+    assert held.pop("math") == {"none"}
+    assert held == {key: {"nf4"} for key in ("speech", "qa", "traits", "replies")}
+    ids = {path.parent.name: read_json(path)["id"] for path in home.glob("models/*/hub.json")}
+    assert ids["gemma-3-1b"] == "google/gemma-3-1b-it" and len(ids) == 7
+
+
+def test_rewards_reach_gemmas_class(made: Path) -> None:
+    log = read_jsonl(made / "math/checkpoints/grpo/seed-42/log.jsonl")
+    assert [row["step"] for row in log] == [1, 2]
+    assert {"reward", "kl", "tokens", "reward_accuracy"} <= set(log[0])
+    assert log[0]["judged_steps"] == 0.5 and log[0]["unjudged"] == 0
+    assert log[0]["reward_rubric"] == pytest.approx(0.3 * 0.5 + 0.2 * 1 + 0.2 * 0.25)
+
+
+@pytest.mark.parametrize("search", ["base-opro", "lora-mlp-opro", "omni-opro"])
+def test_prompts_come_from_the_server(made: Path, search: str) -> None:
+    history = read_jsonl(made / f"speech/prompts/{search}/history.jsonl")
+    assert len(history) == 9
+    assert any(row["prompt"].startswith("Listen ") for row in history)
+
+
+def test_qwen3_omni_answers_as_it_comes(made: Path) -> None:
+    rows = read_jsonl(made / "speech/predictions/qwen3-omni/base/test/predictions.jsonl")
+    assert len(rows) == 16 and all(set(row["options"]) == {"A", "B"} for row in rows)
+
+
+def test_a_second_run_has_nothing_to_do(home: Path, cache: Path, made: Path) -> None:
+    assert "Nothing to be done" in snakemake(home, cache, "-n", "paper")
