@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from regen.benchmarks.registry import get_benchmark, list_benchmarks, register_file
 from regen.chain import Chain
-from regen.config import check, read
+from regen.config import check, names_no_form, read
 from regen.errors import InputError
 from regen.files import dumps, read_json
 from regen.schema import RESERVED, json_schema
@@ -93,6 +94,10 @@ LORA = "studies.speech.trainings.lora"
         ("studies.speech.variants.lora.prompt=basline", ["prompt", "'baseline'"]),
         ("studies.speech.selections.rank.metric=acuracy", ["metric", "did you mean 'accuracy'"]),
         ("studies.speech.selections.targets.seed=7", ["selections.targets.seed", "7"]),
+        (
+            "studies.qa.variants.base.decoding.constrained=true",
+            ["studies.qa.variants.base.decoding.constrained", "benchmark qa", "leave it out"],
+        ),
     ],
 )
 def test_a_mistake_is_one_clear_line(project: Path, change: str, words: list[str]) -> None:
@@ -102,6 +107,33 @@ def test_a_mistake_is_one_clear_line(project: Path, change: str, words: list[str
     assert "\n" not in message
     for word in words:
         assert word in message
+
+
+def test_only_a_benchmark_that_evidently_names_no_form_is_refused(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Benchmarks of one's own may get it from anywhere."""
+    monkeypatch.setattr("regen.benchmarks.registry._registered", {})
+    named = [name for name in list_benchmarks() if not names_no_form(get_benchmark(name))]
+    assert named == ["traits"]
+    put = {
+        "none": "Prompt('?')",
+        "given": "Prompt('?', form='{}')",
+        "fifth": "Prompt('?', None, (), (), '{}')",
+        "spread": "Prompt(**asked(item))",
+        "elsewhere": "asked(item)",
+    }
+    for name, value in put.items():
+        (workdir / f"{name}.py").write_text(
+            "from regen.benchmarks.base import BaseBenchmark, Item, Prompt\n"
+            f"class Mine(BaseBenchmark):\n    name = 'form-{name}'\n"
+            "    prompts = {'baseline': '?'}\n"
+            "    def read(self, row, folder):\n        return Item('a', 'a', 'a')\n"
+            f"    def prompt(self, item, template):\n        return {value}\n"
+        )
+        register_file(workdir / f"{name}.py")
+    found = {name: names_no_form(get_benchmark(f"form-{name}")) for name in put}
+    assert found == {name: name == "none" for name in put}
 
 
 def test_the_progress_of_every_rule_is_told(project: Path) -> None:
