@@ -8,7 +8,7 @@ import yaml
 
 from regen.benchmarks.registry import get_benchmark, list_benchmarks, register_file
 from regen.chain import Chain
-from regen.config import check, names_no_form, read
+from regen.config import ROWS_OF, check, names_no_form, read
 from regen.errors import InputError
 from regen.files import dumps, read_json
 from regen.schema import RESERVED, json_schema
@@ -98,6 +98,10 @@ LORA = "studies.speech.trainings.lora"
             "studies.qa.variants.base.decoding.constrained=true",
             ["studies.qa.variants.base.decoding.constrained", "benchmark qa", "leave it out"],
         ),
+        ("studies.qa.dataset=math", ["qa.dataset: math", "benchmark qa", "builder qa or own"]),
+        ("studies.math.benchmark=gsm8k", ["math.dataset: math", "gsm8k", "of builder own"]),
+        ("models.tiny-math.dataset=qa", ["models.tiny-math.dataset", "benchmark math"]),
+        ("models.tiny-math.benchmark=mth", ["models.tiny-math.benchmark", "'math'"]),
     ],
 )
 def test_a_mistake_is_one_clear_line(project: Path, change: str, words: list[str]) -> None:
@@ -134,6 +138,32 @@ def test_only_a_benchmark_that_evidently_names_no_form_is_refused(
         register_file(workdir / f"{name}.py")
     found = {name: names_no_form(get_benchmark(f"form-{name}")) for name in put}
     assert found == {name: name == "none" for name in put}
+
+
+def test_every_benchmark_of_the_package_says_whose_rows_it_reads(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("regen.benchmarks.registry._registered", {})
+    builders = {
+        kind["properties"]["builder"]["const"]
+        for name, kind in json_schema()["$defs"].items()
+        if name.endswith("Data")
+    }
+    assert sorted(ROWS_OF) == list_benchmarks()
+    assert {builder for some in ROWS_OF.values() for builder in some} == builders
+
+
+def test_a_benchmark_of_ones_own_reads_the_rows_of_any_builder(
+    project: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("regen.benchmarks.registry._registered", {})
+    (workdir / "mine.py").write_text(
+        "from regen.benchmarks.qa import Qa\nclass Mine(Qa):\n    name = 'mine'\n"
+    )
+    register_file(workdir / "mine.py")
+    check(configuration(project, "studies.qa.benchmark=mine"))
+    own = "datasets.own={builder: own, benchmark: qa, files: {train: a.csv}, sizes: {train: 80, dev: 40, test: 40}}"  # noqa: E501
+    check(configuration(project, own, "studies.qa.dataset=own"))
 
 
 def test_the_progress_of_every_rule_is_told(project: Path) -> None:

@@ -23,6 +23,7 @@ from regen.errors import InputError, nearest
 from regen.schema import Config
 from regen.schema.common import known
 from regen.schema.datasets import OwnData
+from regen.schema.models import TinyAudioModel, TinyLlamaModel
 from regen.schema.study import Study
 
 
@@ -74,7 +75,12 @@ def check(merged: Mapping[str, Any]) -> Config:
         for name, data in config.datasets.items():
             if isinstance(data, OwnData):
                 known(data.benchmark, list_benchmarks(), f"datasets.{name}.benchmark", "benchmark")
+        for name, model in config.models.items():
+            if isinstance(model, TinyAudioModel | TinyLlamaModel):
+                known(model.benchmark, list_benchmarks(), f"models.{name}.benchmark", "benchmark")
+                check_rows(config, f"models.{name}", model)
         for name, study in config.studies.items():
+            check_rows(config, f"studies.{name}", study)
             check_benchmark(name, study)
         for stage in config.resources:
             known(stage, ("default", *STAGES), f"resources.{stage}", "stage")
@@ -136,6 +142,31 @@ def check_benchmark(name: str, study: Study) -> None:
         place = f"{where}.figures.{figure.name}"
         for metric in (figure.metric, figure.other) if figure.other else (figure.metric,):
             known(metric, benchmark.metrics, place, "metric")
+
+
+ROWS_OF = {
+    "decisions": ("decisions", "own"),
+    "gsm8k": ("own",),
+    "humaneval": ("humaneval", "own"),
+    "math": ("math", "own"),
+    "qa": ("qa", "own"),
+    "replies": ("replies", "own"),
+    "retention": ("retention", "own"),
+    "speech": ("speech", "own"),
+    "traits": ("traits", "own"),
+}
+"""The builders whose rows a benchmark reads; one that is not named here is not checked."""
+
+
+def check_rows(config: Config, where: str, asked: Study | TinyAudioModel | TinyLlamaModel) -> None:
+    """Raise ValueError if the benchmark of a study or model cannot read the rows of its data."""
+    builder = config.datasets[asked.dataset].builder
+    builders = ROWS_OF.get(asked.benchmark, (builder,))
+    if builder not in builders:
+        raise ValueError(
+            f"{where}.dataset: {asked.dataset} has the rows of builder {builder}, which benchmark "
+            f"{asked.benchmark} does not read; name a data set of builder {' or '.join(builders)}"
+        )
 
 
 def names_no_form(benchmark: BaseBenchmark) -> bool:
