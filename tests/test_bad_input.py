@@ -57,11 +57,22 @@ NOPE = "results/smoke/speech/predictions/nope/base/test/manifest.json"
         ("regen config check --set studies.speech.basse=x", ["basse", "did you mean 'base'"]),
         ("regen config check --configfile nothing.yaml", ["nothing.yaml", "cannot be read"]),
         ("snakemake --logger regen --config scal=smoke", ["scal", "did you mean 'scale'"]),
+        ("regen config check --set studies={}", ["studies: {}", "studies.speech", "null"]),
+        ("regen config check --set studies.qa.items={}", ["studies.qa.items: {}", "leave it out"]),
+        ("regen config check --set studies=null", ["studies: there are none"]),
+        ("regen config check --configfile empty.yaml", ["empty.yaml", "studies: {}", "null"]),
+        ("regen config check --configfile none.yaml", ["studies: there are none"]),
+        ("snakemake --logger regen --config studies={}", ["studies: {}", "null"]),
+        ("snakemake -n --logger regen --configfile empty.yaml", ["studies: {}", "null"]),
+        ("snakemake paper --logger regen --configfile none.yaml", ["studies: there are none"]),
         (f"snakemake {NOPE} --logger regen", ["no variant 'nope'"]),
         ("regen score --study speech --variant base", ["predictions/base", "snakemake"]),
     ],
 )
 def test_a_wrong_name_is_one_line(place: Path, command: str, words: list[str]) -> None:
+    studies = yaml.safe_load((place / "config.yaml").read_text())["studies"]
+    (place / "empty.yaml").write_text("studies: {}")
+    (place / "none.yaml").write_text(yaml.safe_dump({"studies": dict.fromkeys(studies)}))
     line = the_line(sh(place, command))
     assert all(word in line for word in words), line
     assert not (place / "models").exists(), "something was computed"

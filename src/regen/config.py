@@ -41,6 +41,7 @@ def read(files: Iterable[Path], changes: Iterable[str] = ()) -> dict[str, Any]:
             raise InputError(f"{file}: is not YAML: {reason}") from None
         if not isinstance(content, dict):
             raise InputError(f"{file}: holds no mapping of keys to values")
+        check_overlay(content, merged, str(file))
         merge(merged, content)
     for change in changes:
         key, separator, value = change.partition("=")
@@ -55,8 +56,27 @@ def read(files: Iterable[Path], changes: Iterable[str] = ()) -> dict[str, Any]:
             raise InputError(f"--set {change}: the value is not YAML; quote or close it") from None
         for part in reversed(parents):
             overlay = {part: overlay}
+        check_overlay(overlay, merged, f"--set {change}")
         merge(merged, overlay)
     return merged
+
+
+def check_overlay(
+    overlay: Mapping[str, Any], under: Mapping[str, Any], where: str, path: tuple[str, ...] = ()
+) -> None:
+    """Raise InputError for an empty mapping over one that is not: merging them changes nothing."""
+    for key, value in overlay.items():
+        below = under.get(key)
+        if not isinstance(value, Mapping) or not isinstance(below, Mapping) or not below:
+            continue
+        place = ".".join((*path, key))
+        if not value:
+            null = f", or set what is to go to null, as {place}.{next(iter(below))}"
+            raise InputError(
+                f"{where}: {place}: {{}} changes nothing, since mappings are merged; leave it out"
+                f"{null if key in NAMED else ''}"
+            )
+        check_overlay(value, below, where, (*path, key))
 
 
 def merge(into: dict[str, Any], overlay: Mapping[str, Any]) -> None:
@@ -70,8 +90,14 @@ def merge(into: dict[str, Any], overlay: Mapping[str, Any]) -> None:
 
 def check(merged: Mapping[str, Any]) -> Config:
     """The configuration, validated. Raises InputError with one line: what, where, what to do."""
+    kept = without_nulls(merged)
+    if "studies" in kept and not kept["studies"]:
+        raise InputError(
+            "configuration: studies: there are none, so there is nothing to make; keep one at "
+            "least (an overlay takes a single one out by NAME: null)"
+        )
     try:
-        config = Config.model_validate(without_nulls(merged))
+        config = Config.model_validate(kept)
         for name, data in config.datasets.items():
             if isinstance(data, OwnData):
                 known(data.benchmark, list_benchmarks(), f"datasets.{name}.benchmark", "benchmark")

@@ -31,7 +31,7 @@ from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 from regen import warm
 from regen.chain import Chain
-from regen.config import check
+from regen.config import check, check_overlay
 from regen.digests import PRIVATE, Digests
 from regen.errors import InputError
 from regen.files import write_text
@@ -61,6 +61,7 @@ class Plan:
 
     def __init__(self, merged: Mapping[str, Any], workflow: Any) -> None:
         try:
+            check_overlay(workflow.config_settings.overwrite_config, merged, "configuration")
             self.config = check(merged)
         except InputError as error:
             raise WorkflowError(str(error)) from None
