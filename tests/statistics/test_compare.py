@@ -196,7 +196,7 @@ def test_samples_of_an_item_are_averaged(tmp_path: Path) -> None:
             for i, g in enumerate(guesses)
         ],
     )
-    assert read_rows(path)[0]["metrics"] == {"accuracy": 0.75}
+    assert read_rows(path, "decisions")[0]["metrics"] == {"accuracy": 0.75}
 
 
 LISTS = '{"predictions": [1], "ground_truth": [1], %s}'
@@ -269,6 +269,41 @@ def test_records_of_a_choice_are_compared_as_they_are(tmp_path: Path, manifest: 
     (tmp_path / "manifest.json").write_text(manifest)
     rows = read_rows(as_records(tmp_path / "p.jsonl", RIGHT_A))
     assert sum(row["metrics"]["accuracy"] for row in rows) == RIGHT_A.sum()
+
+
+OPEN = [("Paris", "Paris"), ("Rome", "rome"), ("12 pens", "12"), ("no", "no")]
+
+
+def open_answers(path: Path) -> Path:
+    rows = [{"item": str(n), "target": t, "prediction": p} for n, (t, p) in enumerate(OPEN)]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    return path
+
+
+@pytest.mark.parametrize("command", [["summarize"], ["compare", "--model-b", "b", "--model-a"]])
+def test_open_answers_of_no_known_benchmark_are_refused(workdir: Path, command: list[str]) -> None:
+    """Copied away from their manifest, answers of any task could be scored by equality."""
+    path = str(open_answers(Path("a.jsonl")))
+    with pytest.raises(InputError, match=r"which benchmark .* --benchmark, or") as error:
+        app([*command, path], standalone_mode=False)
+    assert "\n" not in str(error.value)
+    with pytest.raises(InputError, match="math does not score answers by their equality"):
+        app([*command, path, "--benchmark", "math"], standalone_mode=False)
+    with pytest.raises(InputError, match="no benchmark 'speach'; did you mean 'speech'"):
+        app([*command, path, "--benchmark", "speach"], standalone_mode=False)
+
+
+def test_the_benchmark_can_be_named(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = str(open_answers(Path("a.jsonl")))
+    app(["summarize", path, "--benchmark", "decisions", "--json"], standalone_mode=False)
+    assert json.loads(capsys.readouterr().out)["mean"] == 0.5
+
+
+def test_answers_from_logits_are_choices_however_few(tmp_path: Path) -> None:
+    options = {"yes": {"logit": -1.0, "probability": 1.0}}
+    one = Prediction("q", "q", "v", "p", "no", prediction="yes", options=options)
+    write_predictions(tmp_path / "p.jsonl", [one])
+    assert read_rows(tmp_path / "p.jsonl")[0]["metrics"] == {"accuracy": 0.0}
 
 
 def test_lists_may_bring_their_scores_items_groups_and_seed(tmp_path: Path) -> None:

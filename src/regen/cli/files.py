@@ -5,11 +5,29 @@ from typing import Annotated
 
 import typer
 
+from regen.benchmarks.registry import get_benchmark
 from regen.cli.app import app
 from regen.files import dumps, write_json
 
+
+def _known(benchmark: str | None) -> str | None:
+    if benchmark is not None:
+        get_benchmark(benchmark)
+    return benchmark
+
+
 Metric = Annotated[
     str | None, typer.Option(help="Which metric, if the files hold several.", show_default=False)
+]
+
+Benchmark = Annotated[
+    str | None,
+    typer.Option(
+        help="Of which one the answers of prediction records are that have no manifest beside "
+        "them; it must score answers by their equality with the target.",
+        show_default=False,
+        callback=_known,
+    ),
 ]
 
 
@@ -20,6 +38,7 @@ def compare(
     name_a: Annotated[str, typer.Option(help="Printed for the first side.")] = "A",
     name_b: Annotated[str, typer.Option(help="Printed for the second side.")] = "B",
     metric: Metric = None,
+    benchmark: Benchmark = None,
     groups: Annotated[
         Path | None, typer.Option(help="CSV with columns item and group: what items share.")
     ] = None,
@@ -50,6 +69,7 @@ def compare(
         name_a=name_a,
         name_b=name_b,
         metric=metric,
+        benchmark=benchmark,
         groups=groups,
         paired_seeds=paired_seeds,
         intersect=intersect,
@@ -65,12 +85,13 @@ def summarize(
     files: Annotated[list[Path], typer.Argument(help="Prediction files, one a seed.")],
     name: Annotated[str, typer.Option(help="Printed for the model.")] = "model",
     metric: Metric = None,
+    benchmark: Benchmark = None,
     json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Summarise a model over its seeds: mean, SD, interval, range, and each class."""
     from regen.statistics.summarize import as_json, render, summarize_files
 
-    found = summarize_files(files, name=name, metric=metric)
+    found = summarize_files(files, name=name, metric=metric, benchmark=benchmark)
     typer.echo(dumps(as_json(found)) if json else render(found))
 
 

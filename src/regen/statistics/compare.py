@@ -36,6 +36,7 @@ def compare_files(
     name_a: str = "A",
     name_b: str = "B",
     metric: str | None = None,
+    benchmark: str | None = None,
     groups: Path | None = None,
     paired_seeds: bool = False,
     intersect: bool = False,
@@ -43,14 +44,15 @@ def compare_files(
 ) -> Report:
     """Compare two systems, one file a seed on each side (see `reading.read_rows` for the kinds).
 
-    metric: which, if the files hold several. groups: a CSV with columns item and group. intersect:
-    compare on the items that both sides have, and say how many. test: the version of McNemar's
-    test, where that is the right one. Raises InputError.
+    metric: which, if the files hold several. benchmark: see `reading.read_rows`. groups: a CSV
+    with columns item and group. intersect: compare on the items that both sides have, and say how
+    many. test: the version of McNemar's test, where that is the right one. Raises InputError.
     """
     if test not in get_args(TestName):
         raise InputError(f"--test {test}: there is no such test{nearest(test, get_args(TestName))}")
     by_item = read_groups(groups) if groups else None
-    runs_a, runs_b = read_side(a, name_a, by_item), read_side(b, name_b, by_item)
+    runs_a = read_side(a, name_a, by_item, benchmark)
+    runs_b = read_side(b, name_b, by_item, benchmark)
     notes = []
     if intersect:
         runs_a, runs_b, coverage = common_items(runs_a, runs_b)

@@ -20,15 +20,21 @@ GUESS_COLUMNS = ("prediction", "predicted", "output")
 SCORE_COLUMNS = ("score", "correct", "accuracy")
 
 
-def read_side(paths: Sequence[Path], name: str, groups: dict[str, str] | None = None) -> Runs:
+def read_side(
+    paths: Sequence[Path],
+    name: str,
+    groups: dict[str, str] | None = None,
+    benchmark: str | None = None,
+) -> Runs:
     """One file a run, all of one system. Seeds are those that the rows name, else 1, 2, ...
 
     One file whose rows name no seed is taken for a frozen model. groups: {item: group}, instead
-    of what the files say. Raises InputError for files that cannot be read or do not fit.
+    of what the files say; benchmark: see `read_rows`. Raises InputError for files that cannot be
+    read or do not fit.
     """
     runs: dict[int | None, tuple[Path, dict[str, Row]]] = {}
     for number, path in enumerate(paths, 1):
-        rows = read_rows(path)
+        rows = read_rows(path, benchmark)
         if groups is not None:
             rows = [{**row, "group": _group_of(row["item"], groups, path)} for row in rows]
         seeds = {row.get("seed") for row in rows}
@@ -43,26 +49,27 @@ def read_side(paths: Sequence[Path], name: str, groups: dict[str, str] | None = 
     return join_runs(name, runs)
 
 
-def read_rows(path: Path) -> list[Row]:
+def read_rows(path: Path, benchmark: str | None = None) -> list[Row]:
     """Scored rows of a file; its kind is seen from its name and content.
 
     .csv: an item column; a score, or a prediction and a target; group and seed if they are there
     .json: an object with `predictions` and `ground_truth`, lists in the same order, and perhaps
     `scores`, `groups` and `items` beside them
     .jsonl: scored items or prediction records of this product, or lm-eval's samples
+    benchmark: that of prediction records which no manifest beside them says the benchmark of
     """
     if path.suffix == ".csv":
         rows = _from_csv(path)
     elif path.suffix == ".json":
         rows = _from_lists(path)
     else:
-        rows = _from_jsonl(path)
+        rows = _from_jsonl(path, benchmark)
     if not rows:
         raise InputError(f"{path}: holds no predictions; give the file that a prediction run wrote")
     return rows
 
 
-def _from_jsonl(path: Path) -> list[Row]:
+def _from_jsonl(path: Path, benchmark: str | None) -> list[Row]:
     rows = read_jsonl(path)
     first = rows[0] if rows else {}
     if "doc_id" in first:
@@ -70,7 +77,7 @@ def _from_jsonl(path: Path) -> list[Row]:
     if "item" in first and isinstance(first.get("metrics"), dict):
         return rows
     if "item" in first and "target" in first:
-        return _from_records(rows, path)
+        return _from_records(rows, path, _benchmark_of(path) or benchmark)
     if not rows:
         return []
     raise InputError(
@@ -79,9 +86,15 @@ def _from_jsonl(path: Path) -> list[Row]:
     )
 
 
-def _from_records(rows: Sequence[Row], path: Path) -> list[Row]:
+def _from_records(rows: Sequence[Row], path: Path, benchmark: str | None) -> list[Row]:
     """Prediction records: the share of an item's samples that equal the target."""
-    _check_equality(path, [row.get("target") for row in rows], _benchmark_of(path))
+    _check_equality(path, [row.get("target") for row in rows], benchmark)
+    if benchmark is None and not _are_choices(rows):
+        raise InputError(
+            f"{path}: no manifest.json beside it says of which benchmark these answers are, and "
+            "they may be right in other words than their target's; name it with --benchmark, or "
+            f"give the scores of the same run instead: {_scores(path)}"
+        )
     samples: dict[str, list[Row]] = defaultdict(list)
     for number, row in enumerate(rows, 1):
         if "item" not in row or "target" not in row:
@@ -100,6 +113,16 @@ def _from_records(rows: Sequence[Row], path: Path) -> list[Row]:
         }
         for item, found in samples.items()
     ]
+
+
+def _are_choices(rows: Sequence[Row]) -> bool:
+    """Whether records evidently choose among a few answers: from logits, or targets that recur."""
+    if all(row.get("options") for row in rows):
+        return True
+    target_of = {str(row.get("item")): str(row.get("target")) for row in rows}
+    targets = set(target_of.values())
+    answers = {str(row["prediction"]) for row in rows if row.get("prediction") is not None}
+    return answers <= targets and 2 * len(targets) <= len(target_of)
 
 
 def scored_by_equality(benchmark: str) -> bool:

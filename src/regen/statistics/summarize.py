@@ -37,13 +37,17 @@ class Summary:
 
 
 def summarize_files(
-    paths: Sequence[Path], *, name: str = "model", metric: str | None = None
+    paths: Sequence[Path],
+    *,
+    name: str = "model",
+    metric: str | None = None,
+    benchmark: str | None = None,
 ) -> Summary:
     """Summarise runs from their prediction files (see `reading.read_rows` for the kinds).
 
     Raises InputError for files that do not fit each other, or a metric that they do not hold.
     """
-    runs = read_side(paths, name)
+    runs = read_side(paths, name, benchmark=benchmark)
     if metric is None and len(runs.scores) > 1:
         raise InputError(f"the files hold several metrics, choose one of {sorted(runs.scores)}")
     metric = metric or next(iter(runs.scores))
