@@ -98,6 +98,9 @@ LORA = "studies.speech.trainings.lora"
             "studies.qa.variants.base.decoding.constrained=true",
             ["studies.qa.variants.base.decoding.constrained", "benchmark qa", "leave it out"],
         ),
+        ("studies=3", ["studies", "valid dictionary"]),
+        ("models=3", ["models", "valid dictionary"]),
+        ("studies.qa.base=[smollm2]", ["studies.qa.base", "valid string"]),
         ("studies.qa.dataset=math", ["qa.dataset: math", "benchmark qa", "builder qa or own"]),
         ("studies.math.benchmark=gsm8k", ["math.dataset: math", "gsm8k", "of builder own"]),
         ("models.tiny-math.dataset=qa", ["models.tiny-math.dataset", "benchmark math"]),
@@ -151,6 +154,42 @@ def test_every_benchmark_of_the_package_says_whose_rows_it_reads(
     }
     assert sorted(ROWS_OF) == list_benchmarks()
     assert {builder for some in ROWS_OF.values() for builder in some} == builders
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ([], ["studies.mine.dataset: datasets.replies is null at scale smoke", "mine: null"]),
+        (
+            ["studies.mine.dataset=replies-smoke"],
+            ["studies.mine.base: models.tiny-replies is null"],
+        ),
+        (["studies.mine=null", "studies.qa=null"], ["studies.decisions.trainings_of: studies.qa"]),
+    ],
+)
+def test_a_study_that_names_what_a_scale_takes_out(
+    project: Path, changes: list[str], words: list[str]
+) -> None:
+    """A new study of config.yaml, which the overlays do not know."""
+    mine = dumps(configuration(project)["studies"]["replies"], indent=None)
+    with pytest.raises(InputError) as error:
+        check(configuration(project, f"studies.mine={mine}", *changes, overlays=("smoke",)))
+    assert "\n" not in str(error.value)
+    assert all(word in str(error.value) for word in words), error.value
+
+
+def test_the_readmes_study_is_one_at_both_scales(project: Path, workdir: Path) -> None:
+    blocks = re.findall(r"```yaml\n(.*?)```", (project / "README.md").read_text(), re.S)
+    study, smoke = (block for block in blocks if block.startswith("studies:"))
+    (workdir / "study.yaml").write_text(study)
+    (workdir / "smoke.yaml").write_text(smoke)
+    files = [project / "config.yaml", workdir / "study.yaml"]
+    assert Chain(check(read(files))).of_stage("tables", "mine")
+    files += [project / "config/smoke.yaml", workdir / "smoke.yaml"]
+    chain = Chain(check(read(files)))
+    asked = [one.folder for job in chain.of_stage("prediction", "mine") for one in job.all_inputs()]
+    assert asked and not [f for f in asked if f and f.startswith(("data/", "models/"))
+                          and not f.endswith("-smoke")]  # fmt: skip
 
 
 def test_a_benchmark_of_ones_own_reads_the_rows_of_any_builder(

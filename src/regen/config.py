@@ -96,6 +96,7 @@ def check(merged: Mapping[str, Any]) -> Config:
             "configuration: studies: there are none, so there is nothing to make; keep one at "
             "least (an overlay takes a single one out by NAME: null)"
         )
+    check_taken_out(merged)
     try:
         config = Config.model_validate(kept)
         for name, data in config.datasets.items():
@@ -117,6 +118,29 @@ def check(merged: Mapping[str, Any]) -> Config:
     except ValueError as error:
         raise InputError(f"configuration: {error}") from None
     return config
+
+
+TAKEN_FROM = {
+    "dataset": "datasets",
+    "base": "models",
+    "encoder": "models",
+    "trainings_of": "studies",
+}
+"""Keys of a study that name an entry elsewhere."""
+
+
+def check_taken_out(merged: Mapping[str, Any]) -> None:
+    """Raise InputError for a study that names an entry which an overlay has set to null."""
+    sections = {key: value for key, value in merged.items() if isinstance(value, Mapping)}
+    for name, study in sections.get("studies", {}).items():
+        for key, section in TAKEN_FROM.items() if isinstance(study, Mapping) else ():
+            out = [k for k, entry in sections.get(section, {}).items() if entry is None]
+            if study.get(key) in out:
+                raise InputError(
+                    f"configuration: studies.{name}.{key}: {section}.{study[key]} is null at scale "
+                    f"{merged.get('scale')}; name another in that scale's overlay, or take the "
+                    f"study out there ({name}: null)"
+                )
 
 
 def check_benchmark(name: str, study: Study) -> None:
