@@ -65,6 +65,8 @@ NOPE = "results/smoke/speech/predictions/nope/base/test/manifest.json"
         ("snakemake --logger regen --config studies={}", ["studies: {}", "null"]),
         ("snakemake -n --logger regen --configfile empty.yaml", ["studies: {}", "null"]),
         ("snakemake paper --logger regen --configfile none.yaml", ["studies: there are none"]),
+        ("regen config check --configfile twice.yaml", ["twice.yaml: line 2: studies", "second"]),
+        ("snakemake --logger regen --configfile twice.yaml", ["twice.yaml: line 2: studies"]),
         (f"snakemake {NOPE} --logger regen", ["no variant 'nope'"]),
         ("regen score --study speech --variant base", ["predictions/base", "snakemake"]),
     ],
@@ -72,6 +74,7 @@ NOPE = "results/smoke/speech/predictions/nope/base/test/manifest.json"
 def test_a_wrong_name_is_one_line(place: Path, command: str, words: list[str]) -> None:
     studies = yaml.safe_load((place / "config.yaml").read_text())["studies"]
     (place / "empty.yaml").write_text("studies: {}")
+    (place / "twice.yaml").write_text("studies: {qa: {seeds: [1]}}\nstudies: {code: {seeds: [1]}}")
     (place / "none.yaml").write_text(yaml.safe_dump({"studies": dict.fromkeys(studies)}))
     line = the_line(sh(place, command))
     assert all(word in line for word in words), line

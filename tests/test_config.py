@@ -244,6 +244,18 @@ def test_broken_yaml_is_one_line(workdir: Path) -> None:
     assert "\n" not in str(caught.value)
 
 
+def test_a_key_stands_once_in_a_mapping(workdir: Path) -> None:
+    file = workdir / "config.yaml"
+    file.write_text("{[1, 2]: 3}")
+    with pytest.raises(InputError, match="is not YAML"):
+        read([file])
+    file.write_text("a: {b: &b {<<: &a {x: 1}, x: 2}}\nc: {<<: *b, x: 4}\n")
+    assert read([file]) == {"a": {"b": {"x": 2}}, "c": {"x": 4}}
+    file.write_text("a: {x: 1}\nb: 2\na: {y: 1}\n")
+    with pytest.raises(InputError, match=r"config\.yaml: line 3: a stands there a second time"):
+        read([file])
+
+
 def test_the_schema_file_is_the_schema(project: Path) -> None:
     """`regen config schema --output config/schema.json` writes it again."""
     assert dumps(read_json(project / "config/schema.json")) == dumps(json_schema())

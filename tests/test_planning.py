@@ -27,6 +27,7 @@ def workflow(main: bool = True, forced: bool = False, targets: tuple[str, ...] =
         nodes=None,
         local_exec=False,
         dag_settings=asked,
+        configfiles=[],
         config_settings=SimpleNamespace(overwrite_config={}),
         deployment_settings=SimpleNamespace(deployment_method=set()),
         scheduler=SimpleNamespace(job_rate_limiter=None),

@@ -31,16 +31,7 @@ def read(files: Iterable[Path], changes: Iterable[str] = ()) -> dict[str, Any]:
     """The merged configuration as plain data: files in order, then `key.sub=value` changes."""
     merged: dict[str, Any] = {}
     for file in files:
-        try:
-            content = yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-        except OSError as error:
-            where = "" if file.is_absolute() else "; run this in the project's root folder"
-            raise InputError(f"{file}: cannot be read ({error.strerror}){where}") from None
-        except yaml.YAMLError as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"{file}: is not YAML: {reason}") from None
-        if not isinstance(content, dict):
-            raise InputError(f"{file}: holds no mapping of keys to values")
+        content = read_file(file)
         check_overlay(content, merged, str(file))
         merge(merged, content)
     for change in changes:
@@ -59,6 +50,39 @@ def read(files: Iterable[Path], changes: Iterable[str] = ()) -> dict[str, Any]:
         check_overlay(overlay, merged, f"--set {change}")
         merge(merged, overlay)
     return merged
+
+
+class _EachKeyOnce(yaml.SafeLoader):
+    """YAML as it is, but for a key that stands twice: PyYAML would forget what came first."""
+
+    def compose_mapping_node(self, anchor: Any) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if str(key.value) in seen:
+                place = key.start_mark
+                raise InputError(
+                    f"{place.name}: line {place.line + 1}: {key.value} stands there a second time; "
+                    "put what is under it into the first"
+                )
+            seen.add(str(key.value))
+        return node
+
+
+def read_file(file: Path) -> dict[str, Any]:
+    """A configuration file. Raises InputError unless it holds a mapping, each key once."""
+    try:
+        with open(file, encoding="utf-8") as text:
+            content = yaml.load(text, _EachKeyOnce) or {}
+    except OSError as error:
+        where = "" if file.is_absolute() else "; run this in the project's root folder"
+        raise InputError(f"{file}: cannot be read ({error.strerror}){where}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{file}: is not YAML: {reason}") from None
+    if not isinstance(content, dict):
+        raise InputError(f"{file}: holds no mapping of keys to values")
+    return content
 
 
 def check_overlay(

@@ -21,6 +21,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from subprocess import Popen
 from typing import Any, TypeVar
 
@@ -31,7 +32,7 @@ from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 from regen import warm
 from regen.chain import Chain
-from regen.config import check, check_overlay
+from regen.config import check, check_overlay, read_file
 from regen.digests import PRIVATE, Digests
 from regen.errors import InputError
 from regen.files import write_text
@@ -61,6 +62,8 @@ class Plan:
 
     def __init__(self, merged: Mapping[str, Any], workflow: Any) -> None:
         try:
+            for file in workflow.configfiles if workflow.is_main_process else ():
+                read_file(Path(file))
             check_overlay(workflow.config_settings.overwrite_config, merged, "configuration")
             self.config = check(merged)
         except InputError as error:
