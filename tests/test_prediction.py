@@ -8,11 +8,19 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from toy import write_data
 
 from regen.errors import InputError
 from regen.files import read_json
-from regen.prediction import option_probabilities, predict, prompt_hash, read_prompt
+from regen.prediction import (
+    by_length,
+    option_probabilities,
+    predict,
+    prompt_hash,
+    read_prompt,
+)
 from regen.records import Prediction, read_predictions
 
 
@@ -63,6 +71,19 @@ def test_the_result_does_not_depend_on_the_batch(data: Path, base: Path, tmp_pat
         assert (a.item, a.prediction) == (b.item, b.prediction)
         for option in a.options:
             assert a.options[option]["logit"] == pytest.approx(b.options[option]["logit"], abs=1e-4)
+
+
+@given(st.lists(st.integers(1, 50), min_size=1), st.integers(1, 8))
+def test_batches_hold_every_item_once_and_pad_as_little_as_they_can(
+    lengths: list[int], size: int
+) -> None:
+    found = by_length(lengths, size)
+    assert sorted(i for batch in found for i in batch) == list(range(len(lengths)))
+    assert all(len(batch) == size for batch in found[:-1]) and 0 < len(found[-1]) <= size
+    # Sorted from the longest on, the k-th batch is as wide as the (k x size)-th longest item, and
+    # no division into batches of this size does better.
+    widths = [max(lengths[i] for i in batch) for batch in found]
+    assert widths == sorted(lengths, reverse=True)[::size]
 
 
 def test_a_second_run_gives_the_same_bytes(data: Path, base: Path, tmp_path: Path) -> None:

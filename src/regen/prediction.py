@@ -172,16 +172,19 @@ def _model_answers(
     loading = time.monotonic()
     model = load(*model_folders)
     reading = time.monotonic()
-    for _, prompt in asked:
-        model.encode(prompt)  # clips are read once; their features stay in memory
+    # Clips are read once; their features stay in memory.
+    lengths = [len(model.encode(prompt).ids) for _, prompt in asked]
     read = time.monotonic()
-    batches = [asked[i : i + size] for i in range(0, len(asked), size)]
+    batches = by_length(lengths, size)
     # Libraries start slowly, which is not what an item takes. Two tokens of one answer are enough.
     first = drawing and replace(drawing, max_new_tokens=2)
-    list(answer(task, model, batches[0][:1], common, first, softmax_temperature))
+    list(answer(task, model, asked[:1], common, first, softmax_temperature))
     begun = time.monotonic()
-    records: list[Prediction] = []
-    for number, batch in enumerate(track(batches, len(batches), f"answers of {common['variant']}")):
+    records: dict[int, list[Prediction]] = {}
+    for number, chosen in enumerate(
+        track(batches, len(batches), f"answers of {common['variant']}")
+    ):
+        batch = [asked[i] for i in chosen]
         draws = []
         for sample in range(1 if drawing is None else samples):
             drawn = drawing and replace(
@@ -189,7 +192,9 @@ def _model_answers(
             )
             found = answer(task, model, batch, common, drawn, softmax_temperature)
             draws.append([replace(record, sample=sample) for record in found])
-        records += [record for of_item in zip(*draws, strict=True) for record in of_item]
+        records |= {
+            i: list(of_item) for i, of_item in zip(chosen, zip(*draws, strict=True), strict=True)
+        }
     measured = {
         "seconds": time.monotonic() - begun,
         "seconds_loading": reading - loading,
@@ -197,7 +202,17 @@ def _model_answers(
         "peak_memory_mib": peak_memory_mib(),
         "batch_size": size,
     }
-    return records, measured
+    return [record for i in range(len(asked)) for record in records[i]], measured
+
+
+def by_length(lengths: Sequence[int], size: int) -> list[list[int]]:
+    """The numbers of all items in batches of `size`, the longest first.
+
+    Rows are padded to their batch's longest, so that items of about one length waste the least; and
+    what does not fit the memory is found at once.
+    """
+    order = sorted(range(len(lengths)), key=lambda i: -lengths[i])
+    return [order[at : at + size] for at in range(0, len(order), size)]
 
 
 def draw_seed(seed: int, common: dict[str, Any], batch: int, sample: int) -> int:
