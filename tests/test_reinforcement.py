@@ -255,3 +255,16 @@ def test_an_adapter_of_another_base(data: Path, trained: Path, tmp_path: Path) -
     (other / "outputs.sha256").write_text("other\n")
     with pytest.raises(InputError, match="was trained on another base"):
         run(other, data, tmp_path / "out", start=trained)
+
+
+def test_a_small_vocabulary_has_small_tiles() -> None:
+    from trl.trainer import utils
+
+    from regen.reinforcement import tiles_as_wide_as
+
+    before = utils._CHUNKED_LOGPROB_CHUNK_SIZE
+    with tiles_as_wide_as(448):
+        assert utils._CHUNKED_LOGPROB_CHUNK_SIZE == 448
+    with tiles_as_wide_as(10 * before):
+        assert utils._CHUNKED_LOGPROB_CHUNK_SIZE == before
+    assert utils._CHUNKED_LOGPROB_CHUNK_SIZE == before

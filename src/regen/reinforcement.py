@@ -13,7 +13,8 @@ import hashlib
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -237,7 +238,8 @@ def _run(
         ),
     )
     trainer.remove_callback(PrinterCallback)
-    with Interrupts() as interrupts:
+    narrow = nullcontext() if cuda else tiles_as_wide_as(len(model.tokenizer))
+    with Interrupts() as interrupts, narrow:
         trainer.add_callback(_callback(steps, seed, states, interrupts, often))
         trainer.train(resume_from_checkpoint=states.last())
         if trainer.state.global_step < steps:
@@ -251,6 +253,23 @@ def _run(
         {"step": row["step"]} | {new: row[old] for old, new in kept.items() if old in row}
         for row in rows
     ]
+
+
+@contextmanager
+def tiles_as_wide_as(vocabulary: int) -> Iterator[None]:
+    """TRL's log-probabilities in tiles of a vocabulary's width, where they are wider.
+
+    On a processor a tile is written to the first columns of a buffer whose rows are 128 KiB apart,
+    newly got from the system each time: most of a step, if the vocabulary is small.
+    """
+    from trl.trainer import utils
+
+    before = utils._CHUNKED_LOGPROB_CHUNK_SIZE
+    utils._CHUNKED_LOGPROB_CHUNK_SIZE = min(before, vocabulary)
+    try:
+        yield
+    finally:
+        utils._CHUNKED_LOGPROB_CHUNK_SIZE = before
 
 
 def _paid(task: BaseBenchmark, items: Sequence[Item], name: str) -> Any:

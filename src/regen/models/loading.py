@@ -1,5 +1,6 @@
 """A model from a folder: which class it needs, on which device, with which adapter."""
 
+import logging
 import sys
 import warnings
 from pathlib import Path
@@ -86,6 +87,8 @@ def _open(source: Source, architecture: str) -> LocalModel:
         transformers.utils.logging.disable_progress_bar()
     # transformers calls its own deprecated method when peft wraps a model.
     warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
+    # bitsandbytes says at every start that a faster kernel could be had from the hub.
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     cuda = torch.cuda.is_available() if source.device == "auto" else source.device == "cuda"
     if cuda and not torch.cuda.is_available():
         raise InputError(f"{source.name}: device is cuda, and there is no GPU; set device to auto")
