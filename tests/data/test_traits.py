@@ -216,18 +216,21 @@ def test_an_endpoint_labels_and_what_is_not_valid_is_no_label(server) -> None:
     lines = "um, hello"
     assert judge.label(lines, ["fillers"]) == {"fillers": {"explanation": "um: high", "score": 9}}
     assert judge.label(lines, ["fillers"]) is None and judge.label(lines, ["fillers"]) is None
+    answers.append('{"fillers": {"explanation": "\\ud83d: high", "score": 9}}')
+    assert judge.label(lines, ["fillers"]) is None
     assert "um, hello" in asked[0]["messages"][0]["content"] and asked[0]["seed"] == 1
 
 
 def test_an_endpoint_augments_and_keeps_to_the_form(server) -> None:
     url, answers, asked = server
     rewriter = augmenter_of({**ENDPOINT, "url": url})
-    answers += ["A: um hello\nB: well, hi", "Here it is: hello"]
+    answers += ["A: um hello\nB: well, hi", "Here it is: hello", "A: um \ud83d\nB: hi"]
     lines = (Line("A", "hello"), Line("B", "hi"))
     rng = np.random.default_rng(0)
     assert rewriter.move(lines, "fillers", "high", rng) == (
         Line("A", "um hello"), Line("B", "well, hi"),
     )  # fmt: skip
+    assert rewriter.move(lines, "fillers", "high", rng) is None
     assert rewriter.move(lines, "fillers", "high", rng) is None
     assert "fillers is high" in asked[0]["messages"][0]["content"]
 

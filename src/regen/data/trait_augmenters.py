@@ -69,7 +69,9 @@ class ByEndpoint:
         shown = "\n".join(f"{line.speaker}: {line.text}" for line in lines)
         question = REQUEST.format(trait=trait, side=side, lines=shown)
         try:
-            return read_transcript(self.endpoint.ask(question, int(rng.integers(2**31))))
+            said = self.endpoint.ask(question, int(rng.integers(2**31)))
+            said.encode()  # half of a surrogate pair is no text to learn from
+            return read_transcript(said)
         except ValueError:
             return None
 

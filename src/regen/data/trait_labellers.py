@@ -44,7 +44,9 @@ class ByEndpoint:
         question = QUESTION.format(low=LOWEST, high=HIGHEST, traits=", ".join(traits), text=text)
         try:
             found = parse(self.endpoint.ask(question, self.seed), traits)
-        except FeedbackError:
+            for one in found.values():
+                one.explanation.encode()  # half of a surrogate pair is no text to learn from
+        except (FeedbackError, UnicodeEncodeError):
             return None
         return {
             trait: {"explanation": one.explanation, "score": round(one.score)}
