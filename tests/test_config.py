@@ -8,7 +8,7 @@ import yaml
 
 from regen.benchmarks.registry import get_benchmark, list_benchmarks, register_file
 from regen.chain import Chain
-from regen.config import ROWS_OF, check, names_no_form, read
+from regen.config import check, read
 from regen.errors import InputError
 from regen.files import dumps, read_json
 from regen.schema import RESERVED, json_schema
@@ -116,33 +116,6 @@ def test_a_mistake_is_one_clear_line(project: Path, change: str, words: list[str
         assert word in message
 
 
-def test_only_a_benchmark_that_evidently_names_no_form_is_refused(
-    workdir: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Benchmarks of one's own may get it from anywhere."""
-    monkeypatch.setattr("regen.benchmarks.registry._registered", {})
-    named = [name for name in list_benchmarks() if not names_no_form(get_benchmark(name))]
-    assert named == ["traits"]
-    put = {
-        "none": "Prompt('?')",
-        "given": "Prompt('?', form='{}')",
-        "fifth": "Prompt('?', None, (), (), '{}')",
-        "spread": "Prompt(**asked(item))",
-        "elsewhere": "asked(item)",
-    }
-    for name, value in put.items():
-        (workdir / f"{name}.py").write_text(
-            "from regen.benchmarks.base import BaseBenchmark, Item, Prompt\n"
-            f"class Mine(BaseBenchmark):\n    name = 'form-{name}'\n"
-            "    prompts = {'baseline': '?'}\n"
-            "    def read(self, row, folder):\n        return Item('a', 'a', 'a')\n"
-            f"    def prompt(self, item, template):\n        return {value}\n"
-        )
-        register_file(workdir / f"{name}.py")
-    found = {name: names_no_form(get_benchmark(f"form-{name}")) for name in put}
-    assert found == {name: name == "none" for name in put}
-
-
 def test_every_benchmark_of_the_package_says_whose_rows_it_reads(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -152,8 +125,9 @@ def test_every_benchmark_of_the_package_says_whose_rows_it_reads(
         for name, kind in json_schema()["$defs"].items()
         if name.endswith("Data")
     }
-    assert sorted(ROWS_OF) == list_benchmarks()
-    assert {builder for some in ROWS_OF.values() for builder in some} == builders
+    found = {name: get_benchmark(name).builders for name in list_benchmarks()}
+    assert all(found.values())
+    assert {builder for some in found.values() for builder in some} == builders
 
 
 @pytest.mark.parametrize(

@@ -5,18 +5,14 @@ Snakemake does: mappings are merged, everything else is replaced. A named entry 
 taken out.
 """
 
-import ast
-import inspect
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from textwrap import dedent
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from regen.benchmarks.base import BaseBenchmark
 from regen.benchmarks.registry import get_benchmark, list_benchmarks
 from regen.chain import STAGES
 from regen.errors import InputError, nearest
@@ -180,11 +176,10 @@ def check_benchmark(name: str, study: Study) -> None:
         if row.trivial is not None:
             place = f"{where}.variants.{variant}.trivial"
             known(row.trivial, benchmark.trivial, place, "trivial baseline")
-        elif row.decoding.constrained and names_no_form(benchmark):
+        elif row.decoding.constrained and not benchmark.has_form:
             raise ValueError(
                 f"{where}.variants.{variant}.decoding.constrained: benchmark {study.benchmark} "
-                "names no form that its answers could be constrained to; leave it out, or give "
-                "`form`, a JSON schema, to the Prompt that the benchmark puts"
+                "names no form that its answers could be constrained to; leave it out"
             )
     for search, settings in study.prompt_searches.items():
         if settings.evaluations < len(benchmark.prompts):
@@ -218,51 +213,16 @@ def check_benchmark(name: str, study: Study) -> None:
             known(metric, benchmark.metrics, place, "metric")
 
 
-ROWS_OF = {
-    "decisions": ("decisions", "own"),
-    "gsm8k": ("own",),
-    "humaneval": ("humaneval", "own"),
-    "math": ("math", "own"),
-    "qa": ("qa", "own"),
-    "replies": ("replies", "own"),
-    "retention": ("retention", "own"),
-    "speech": ("speech", "own"),
-    "traits": ("traits", "own"),
-}
-"""The builders whose rows a benchmark reads; one that is not named here is not checked."""
-
-
 def check_rows(config: Config, where: str, asked: Study | TinyAudioModel | TinyLlamaModel) -> None:
     """Raise ValueError if the benchmark of a study or model cannot read the rows of its data."""
     builder = config.datasets[asked.dataset].builder
-    builders = ROWS_OF.get(asked.benchmark, (builder,))
-    if builder not in builders:
+    builders = get_benchmark(asked.benchmark).builders
+    if builders and builder not in (*builders, "own"):
         raise ValueError(
             f"{where}.dataset: {asked.dataset} has the rows of builder {builder}, which benchmark "
-            f"{asked.benchmark} does not read; name a data set of builder {' or '.join(builders)}"
+            f"{asked.benchmark} does not read; name a data set of builder "
+            f"{' or '.join(dict.fromkeys((*builders, 'own')))}"
         )
-
-
-def names_no_form(benchmark: BaseBenchmark) -> bool:
-    """Whether the questions of a benchmark evidently come without a form of their answers.
-
-    Read off its code, since no question can be put before there are data: each `return` of its
-    `prompt` is a Prompt(...) without `form`. What is put together elsewhere counts as having one.
-    """
-    try:
-        tree = ast.parse(dedent(inspect.getsource(type(benchmark).prompt)))
-    except (OSError, SyntaxError):
-        return False
-    returned = [node.value for node in ast.walk(tree) if isinstance(node, ast.Return)]
-    return bool(returned) and all(map(_without_form, returned))
-
-
-def _without_form(value: ast.expr | None) -> bool:
-    match value:
-        case ast.Call(func=ast.Name(id="Prompt"), args=args, keywords=keywords):
-            by_place = len(args) > 4 or any(isinstance(one, ast.Starred) for one in args)
-            return not by_place and all(one.arg not in ("form", None) for one in keywords)
-    return False
 
 
 NAMED = (

@@ -80,6 +80,8 @@ class BaseBenchmark(ABC):
     """A task: subclass it, say how to read, ask, decode and check, and register it by name."""
 
     name: ClassVar[str]
+    builders: ClassVar[tuple[str, ...]] = ()
+    """The builders of data sets whose rows it reads, besides `own`; none named: not checked."""
     options: ClassVar[tuple[str, ...]] = ()
     """The possible answers of a multiple-choice task, scored from logits; empty for free text."""
     prompts: ClassVar[Mapping[str, str]]
@@ -89,6 +91,8 @@ class BaseBenchmark(ABC):
     facets: ClassVar[tuple[str, ...]] = ()
     """What its items' results can be broken down by."""
     trivial: ClassVar[Mapping[str, type[Trivial]]] = {}
+    has_form: ClassVar[bool] = False
+    """Whether its prompts name a form of the answer, to which decoding can be constrained."""
 
     @abstractmethod
     def read(self, row: Mapping[str, Any], folder: Path) -> Item:

@@ -12,6 +12,7 @@ from regen.texts import words
 
 class Decisions(BaseBenchmark):
     name = "decisions"
+    builders = ("decisions",)
     options = ("yes", "no", "maybe")
     prompts: ClassVar[Mapping[str, str]] = {
         "baseline": "{context}\n\n{question} Answer yes, no or maybe."

@@ -22,6 +22,7 @@ class Gsm8k(Math):
     """As `Math`; the answer has no unit, and the levels are those of no one."""
 
     name = "gsm8k"
+    builders = ("own",)
     facets = ()
 
     def read(self, row: Mapping[str, Any], folder: Path) -> Item:

@@ -45,6 +45,7 @@ class Empty(Trivial):
 
 class Humaneval(BaseBenchmark):
     name = "humaneval"
+    builders = ("humaneval",)
     prompts: ClassVar[Mapping[str, str]] = {
         "baseline": f"Complete this Python function. Answer with code alone.\n\n{HEAD}"
     }

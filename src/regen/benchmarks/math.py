@@ -52,6 +52,7 @@ class Math(BaseBenchmark):
     """
 
     name = "math"
+    builders = ("math",)
     prompts: ClassVar[Mapping[str, str]] = {
         "baseline": "Use <reasoning> and <answer>.",
         "long": (

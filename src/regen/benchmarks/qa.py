@@ -72,6 +72,7 @@ def _mean(values: Sequence[float | Absent]) -> float | Absent:
 
 class Qa(BaseBenchmark):
     name = "qa"
+    builders = ("qa",)
     prompts: ClassVar[Mapping[str, str]] = {
         "baseline": "Text: {text}\n\nQuestion: {question}\n\nAnswer with one sentence of the text. "
         f"If the text does not tell, answer: {ABSTENTION}",

@@ -61,6 +61,7 @@ class Replies(BaseBenchmark):
     """
 
     name = "replies"
+    builders = ("replies",)
     prompts: ClassVar[Mapping[str, str]] = {"baseline": MESSAGE, "asked": f"Reply to: {MESSAGE}"}
     metrics: ClassVar[Mapping[str, Metric]] = {
         "distinct_2": Metric("distinct-2"),

@@ -21,6 +21,7 @@ SPELLINGS = {"aluminium": "aluminum", "sulfur": "sulphur", "kyiv": "kiev"}
 
 class Retention(BaseBenchmark):
     name = "retention"
+    builders = ("retention",)
     prompts: ClassVar[Mapping[str, str]] = {"baseline": "{question} Answer in a few words."}
     metrics: ClassVar[Mapping[str, Metric]] = {"accuracy": Metric("accuracy")}
     facets: ClassVar[tuple[str, ...]] = ("kind",)

@@ -85,6 +85,7 @@ class Speech(BaseBenchmark):
     """
 
     name = "speech"
+    builders = ("speech",)
     options = ("A", "B")
     prompts: ClassVar[Mapping[str, str]] = {
         "baseline": "Does this audio contain speech?\nA. speech\nB. no speech\nAnswer A or B.",

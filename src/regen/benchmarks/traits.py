@@ -89,6 +89,8 @@ class Traits(BaseBenchmark):
     """
 
     name = "traits"
+    builders = ("traits",)
+    has_form = True
     prompts: ClassVar[Mapping[str, str]] = {
         "baseline": (
             'Score 1-10 as JSON {"trait":{"explanation":"words: low","score":4}}: {traits}'
