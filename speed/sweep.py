@@ -20,9 +20,9 @@ from regen.files import write_json, write_text
 PROJECT = Path(__file__).resolve().parent.parent
 RATES, RANKS = 25, 40
 PLAIN = """
-names, files = range({jobs}), "abcde"
+names, files = range({jobs}), list("abcde")
 rule all:
-    input: expand("out/{{n}}/{{file}}", n=names, file=files)
+    input: expand("out/{{n}}/a", n=names)
 rule one:
     input: "base.txt", "data.txt", "here.txt"
     output: expand("out/{{{{n}}}}/{{file}}", file=files)
