@@ -1,6 +1,8 @@
 """Shared fixtures. Tests run the product's own commands in temporary folders."""
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -25,3 +27,11 @@ def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     os.environ.pop("DVC_STAGE", None)
     return tmp_path
+
+
+@pytest.fixture(autouse=True)
+def garbage_collected() -> Iterator[None]:
+    """A plan puts that off until its run starts, and tests make plans."""
+    yield
+    gc.unfreeze()
+    gc.enable()

@@ -12,6 +12,7 @@ here although it is. (A sweep of thousands of jobs is planned in two thirds of t
 """
 
 import fcntl
+import gc
 import hashlib
 import inspect
 import json
@@ -28,6 +29,7 @@ from typing import Any, TypeVar
 from snakemake.common import overwrite_function_params
 from snakemake.exceptions import WorkflowError
 from snakemake.ioflags import flag
+from snakemake.resources import Resource
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 from regen import warm
@@ -84,6 +86,9 @@ class Plan:
             os.environ.update(dict.fromkeys(INSIDE_ALONE, self._image()))
         self.configfile = self._write_configfile(merged)
         STALE.mkdir(parents=True, exist_ok=True)
+        if workflow.is_main_process:
+            # What is planned stays, and looking for garbage takes a quarter of a large plan's time.
+            gc.disable()
 
     def check(self, stage: str) -> InputFunction:
         """An input that makes Snakemake run the job if, and only if, its content says so."""
@@ -161,14 +166,19 @@ class Plan:
 
         return signed(asked)
 
-    def force(self, wildcards: Mapping[str, str]) -> str:
+    @cached_property
+    def force(self) -> Callable[[Mapping[str, str]], str]:
         """The flag that makes a stage run although nothing changed, if the user asked for that.
 
         Snakemake forces whatever it runs on a node; there the environment says what was asked here.
         """
-        if self._workflow.is_main_process:
-            os.environ[FORCED] = "1" if self._is_forced() else ""
-        return "--force" if os.environ.get(FORCED) else ""
+
+        def asked(wildcards: Mapping[str, str]) -> str:
+            if self._workflow.is_main_process:
+                os.environ[FORCED] = "1" if self._is_forced() else ""
+            return "--force" if os.environ.get(FORCED) else ""
+
+        return signed(asked)
 
     def start(self) -> None:
         """Refuse to run beside another run in this folder.
@@ -176,6 +186,8 @@ class Plan:
         Snakemake's own lock is a file, which stays when Snakemake is killed and then keeps the next
         run out until somebody unlocks it; this one is the kernel's and ends with its process.
         """
+        gc.freeze()  # what is planned
+        gc.enable()
         self._lock = (PRIVATE / "lock").open("w")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -327,6 +339,10 @@ def signed(function: Function) -> Function:
     """
     overwrite_function_params(function, inspect.signature(function).parameters)
     return function
+
+
+# Snakemake's own, through which it asks every resource of every job.
+signed(Resource.evaluate)
 
 
 def look_only_when_a_job_ends(workflow: Any) -> None:
