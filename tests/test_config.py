@@ -8,6 +8,7 @@ import yaml
 
 from regen.benchmarks.registry import get_benchmark, list_benchmarks, register_file
 from regen.chain import Chain
+from regen.code import code_of
 from regen.config import check, read
 from regen.errors import InputError
 from regen.files import dumps, read_json
@@ -216,6 +217,63 @@ def test_broken_yaml_is_one_line(workdir: Path) -> None:
     with pytest.raises(InputError, match=r"config\.yaml: is not YAML") as caught:
         read([workdir / "config.yaml"])
     assert "\n" not in str(caught.value)
+
+
+QUIZ = """
+from regen.benchmarks.decisions import Decisions
+
+
+class Quiz(Decisions):
+    name = "quiz"
+    system = "{}"
+"""
+
+
+@pytest.fixture
+def quiz(project: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch) -> dict:
+    """A configuration whose study `decisions` asks a benchmark of one's own."""
+    monkeypatch.setattr("regen.benchmarks.registry._registered", {})
+    (workdir / "mine").mkdir()
+    (workdir / "mine/quiz.py").write_text(QUIZ.format("one"))
+    return configuration(
+        project, "benchmark_files=[mine/quiz.py]", "studies.decisions.benchmark=quiz"
+    )
+
+
+def test_a_study_asks_a_benchmark_of_ones_own(quiz: dict, workdir: Path) -> None:
+    """Its file is code of the stages that read it, of no other, and DVC watches it."""
+
+    def code() -> dict[str, dict[str, str]]:
+        return {out: code_of((job.function.partition(":")[0], *job.code))
+                for out, job in Chain(check(quiz)).jobs.items()}  # fmt: skip
+
+    before = code()
+    (workdir / "mine/quiz.py").write_text(QUIZ.format("one") + "# a comment\n")
+    assert code() == before
+    (workdir / "mine/quiz.py").write_text(QUIZ.format("two"))
+    changed = {out for out, found in code().items() if found != before[out]}
+    assert "regen.benchmarks.decisions" in before[min(changed)], "what it imports counts"
+    assert {Path(out).parts[2] for out in changed} == {"decisions"}
+    assert {Path(out).parts[3] for out in changed} >= {"predictions", "scores"}
+    stages = yaml.safe_load(dvc_yaml(Chain(check(quiz))))["stages"]
+    watching = {name for name, stage in stages.items() if "mine/quiz.py" in stage["deps"]}
+    assert {"prediction-decisions", "scoring-decisions"} <= watching
+    assert all(name.endswith("-decisions") for name in watching)
+
+
+def test_a_benchmark_file_that_cannot_serve_is_one_line(quiz: dict, workdir: Path) -> None:
+    with pytest.raises(InputError, match=r"mine/other\.py: is no Python file"):
+        check(quiz | {"benchmark_files": ["mine/other.py"]})
+    with pytest.raises(InputError, match="outside the project"):
+        check(quiz | {"benchmark_files": ["../other.py"]})
+    (workdir / "mine/other.py").write_text(QUIZ.replace('"quiz"', '"qa"'))
+    with pytest.raises(InputError, match="qa is a benchmark of the package; rename yours"):
+        check(quiz | {"benchmark_files": ["mine/other.py"]})
+    quiz["studies"]["math"]["benchmark"] = "quiz"
+    quiz["studies"]["math"]["trainings"]["sft"]["optimisation"]["processes"] = 2
+    quiz["resources"] = {"default": {"gpu": 2}}
+    with pytest.raises(InputError, match=r"math\.trainings\.sft\.optimisation\.processes: .*quiz"):
+        check(quiz)
 
 
 def test_a_key_stands_once_in_a_mapping(workdir: Path) -> None:

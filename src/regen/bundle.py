@@ -13,7 +13,7 @@ from typing import Any
 
 from regen.archives import pack
 from regen.chain import Chain
-from regen.code import PACKAGE, code_of, file_of
+from regen.code import code_of, file_of, in_project
 from regen.digests import PRIVATE, Digests
 from regen.errors import InputError
 from regen.files import dumps, read_json
@@ -97,7 +97,7 @@ def code_files(jobs: Iterable[Job]) -> set[str]:
     """The files of the modules that jobs run."""
     modules = {m for job in jobs for m in code_of((job.function.partition(":")[0], *job.code))}
     code = {file for module in modules if (file := file_of(module))}
-    return {str(file.relative_to(PACKAGE.parent.parent)) for file in code}
+    return {in_project(file) for file in code}
 
 
 def given_files(jobs: Iterable[Job]) -> set[str]:

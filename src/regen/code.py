@@ -11,9 +11,11 @@ from functools import cache
 from pathlib import Path
 
 import regen
+from regen.benchmarks.registry import get_benchmark, list_benchmarks
 from regen.errors import InputError
 
 PACKAGE = Path(regen.__file__).parent
+BENCHMARKS = "regen.benchmarks"
 NOT_CODE_OF_A_STAGE = {
     "regen.chain",
     "regen.cli",
@@ -50,12 +52,23 @@ def code_of(modules: tuple[str, ...]) -> dict[str, str]:
 
 
 def file_of(module: str) -> Path | None:
-    """The file of a module of the package, None if there is none of that name."""
+    """The file of a module of the package, or a benchmark of one's own; None if there is none."""
     path = PACKAGE.joinpath(*module.split(".")[1:])
     for file in (path.with_suffix(".py"), path / "__init__.py"):
         if file.is_file():
             return file
+    parent, _, name = module.rpartition(".")
+    if parent == BENCHMARKS and name.replace("_", "-") in list_benchmarks():
+        file = Path(type(get_benchmark(name.replace("_", "-"))).__module__)  # see `register_file`
+        if file.suffix == ".py" and file.is_file():
+            return file
     return None
+
+
+def in_project(file: Path) -> str:
+    """A file of the code, as the project's root folder names it."""
+    root = PACKAGE.parent.parent
+    return str(file.relative_to(root if file.is_relative_to(root) else Path.cwd()))
 
 
 @cache

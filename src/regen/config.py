@@ -7,13 +7,14 @@ taken out.
 
 import json
 from collections.abc import Iterable, Mapping
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from regen.benchmarks.registry import get_benchmark, list_benchmarks
+from regen.benchmarks.registry import get_benchmark, list_benchmarks, register_file
 from regen.chain import STAGES
 from regen.errors import InputError, nearest
 from regen.schema import Config
@@ -119,6 +120,7 @@ def check(merged: Mapping[str, Any]) -> Config:
     check_taken_out(merged)
     try:
         config = Config.model_validate(kept)
+        register_files(config)
         for name, data in config.datasets.items():
             if isinstance(data, OwnData):
                 known(data.benchmark, list_benchmarks(), f"datasets.{name}.benchmark", "benchmark")
@@ -138,6 +140,24 @@ def check(merged: Mapping[str, Any]) -> Config:
     except ValueError as error:
         raise InputError(f"configuration: {error}") from None
     return config
+
+
+def register_files(config: Config) -> None:
+    """Make the benchmarks of one's own known. Raises InputError for one that cannot be had so."""
+    own: set[str] = set()
+    for file in config.benchmark_files:
+        for name in register_file(Path(file)):
+            if find_spec(f"regen.benchmarks.{name.replace('-', '_')}"):
+                raise InputError(f"{file}: {name} is a benchmark of the package; rename yours")
+            own.add(name)
+    for name, study in config.studies.items():
+        for training, recipe in study.trainings.items():
+            if study.benchmark in own and recipe.optimisation.processes > 1:
+                raise InputError(
+                    f"configuration: studies.{name}.trainings.{training}.optimisation.processes: "
+                    f"benchmark {study.benchmark} is in a file of your own, which the processes "
+                    "of one training do not read; move it to src/regen/benchmarks/, or leave it 1"
+                )
 
 
 TAKEN_FROM = {

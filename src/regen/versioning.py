@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from regen.chain import Chain
-from regen.code import PACKAGE, code_of, file_of
+from regen.code import code_of, file_of, in_project
 from regen.digests import Digests
 from regen.image import is_file
 from regen.provenance import CONTENT_ID, Job, why_stale
@@ -125,7 +125,7 @@ def describe(name: str, jobs: list[Job], chain: Chain) -> dict[str, Any]:
     inputs = {i.evidence for job in jobs for i in job.all_inputs() if i.folder not in own}
     modules = {m for job in jobs for m in code_of((job.function.partition(":")[0], *job.code))}
     files = [file for module in modules if (file := file_of(module))]
-    code = {str(file.relative_to(PACKAGE.parent.parent)) for file in files}
+    code = {in_project(file) for file in files}
     outs: list[Any] = []
     for job in jobs:
         for output in (*job.outputs, *job.beside):

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from regen.schema.common import Name, Positive, Prices, Resources, Section, Seed, known
-from regen.schema.datasets import DataSet, DecisionsData, OwnData
+from regen.schema.datasets import DataSet, DecisionsData, OwnData, ProjectPath
 from regen.schema.models import (
     EncoderModel,
     Model,
@@ -110,6 +110,8 @@ class Config(Section):
     """image in which rules run with --sdm apptainer: docker://NAME@sha256:DIGEST, or a .sif file"""
     strict_environment: bool = False
     """whether another image makes base models, checkpoints and predictions stale"""
+    benchmark_files: list[ProjectPath] = []
+    """Python files of your own that define benchmarks; a study names one as any other"""
     datasets: dict[Name, DataSet]
     """data sets by name; they lie in data/<name>/"""
     models: dict[Name, Model]
