@@ -1,12 +1,12 @@
 """The paper: its numbers are the results', the same bytes everywhere, and mistakes are one line."""
 
 import shutil
-import subprocess
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pdf import text_of
 
 from regen.errors import InputError
 from regen.files import read_json, write_json, write_text
@@ -105,11 +105,6 @@ def make(place: dict[str, Any], out: Path, **changes: Any) -> Path:
     out.mkdir(exist_ok=True)
     paper(**(place | changes), out=out)
     return out
-
-
-def text_of(pdf: Path) -> str:
-    done = subprocess.run(["pdftotext", "-layout", pdf, "-"], capture_output=True, check=True)
-    return " ".join(done.stdout.decode().split())
 
 
 @needs_latex
