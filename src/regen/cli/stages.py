@@ -96,6 +96,11 @@ def base(
     """Make or fetch a base model."""
 
 
+Checkpoint = Annotated[
+    Path | None, typer.Option(help="By hand: a folder that `regen train` wrote.")
+]
+
+
 @app.command()
 def train(
     study: StudyName,
@@ -170,9 +175,7 @@ def optimize_prompt(
         str | None,
         typer.Option(help="A prompt search of the study; by hand, the first one if left out."),
     ] = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="By hand: a folder that `regen train` wrote.")
-    ] = None,
+    checkpoint: Checkpoint = None,
     dev_csv: Annotated[
         Path | None,
         typer.Option(help="By hand: items in a table, with the dev split's columns."),
@@ -223,9 +226,7 @@ def predict(
         str | None, typer.Option(help="seed-42 and the like, or base for what has no seed.")
     ] = None,
     split: SplitName = "test",
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="By hand: a folder that `regen train` wrote.")
-    ] = None,
+    checkpoint: Checkpoint = None,
     temperature: Annotated[
         float | None, typer.Option(min=0.01, help="By hand: divides the options' logits.")
     ] = None,
