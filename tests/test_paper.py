@@ -111,8 +111,8 @@ def make(place: dict[str, Any], out: Path, **changes: Any) -> Path:
 def test_the_text_has_the_results_and_the_verdict(place: dict[str, Any], tmp_path: Path) -> None:
     text = text_of(make(place, tmp_path / "out") / "main.pdf")
     assert "Mean 71.2," in text or "Mean 71.3," in text
-    assert "LoRA & MLP has a higher accuracy than the base_1 (+21.2 points, 95% interval " in text
-    assert "+10.0 to −30.0 points, Holm-adjusted p < 0.001)." in text
+    assert "LoRA & MLP scores higher than the base_1 in accuracy (+21.2 points, 95% " in text
+    assert "interval +10.0 to −30.0 points, Holm-adjusted p < 0.001)." in text
     assert "We got 50.0." in text
     assert "2 of them cannot be." in text
     assert "A & B_1 50% {x} α. stamped: no #1" in text
@@ -127,6 +127,21 @@ def test_the_text_is_that_of_the_models_that_are_configured(
     write_text(place["sections"][0], said)
     text = text_of(make(place, tmp_path / "out") / "main.pdf")
     assert "We took Qwen_3 (a/b) and the data set d; it is public, no tiny one." in text
+
+
+@needs_latex
+def test_the_papers_own_text_sets_absent_numbers_and_further_tables(
+    place: dict[str, Any], tmp_path: Path
+) -> None:
+    said = r"""\section{Toy study}\label{sec:toy} Of \result{toy/base/accuracy/mean}\,\% and
+        \result{toy/base/accuracy/sd}\,\% of them. See Table~\ref{tab:toy}.
+        \further{toy}{\input{tables/toy/comparison}}"""
+    write_text(place["sections"][0], said)
+    write_text(place["appendix"], r"\section{S}\label{sec:simulation}")
+    main = Path(__file__).parents[1] / "paper" / "main.tex"
+    text = text_of(make(place, tmp_path / "out", main=main) / "main.pdf")
+    assert "Of 50.0% and n/a (one run) of them. See Table 1." in text
+    assert "Section 2: Toy study" in text.partition("Further tables")[2].partition("Table 1")[0]
 
 
 @needs_latex

@@ -205,7 +205,7 @@ def test_numbers_and_sentences_of_the_text(made: Path) -> None:
     numbers = {n.key: n for n in numbers_of_sets("s", made, spoken, {"m": MORE}, rule)}
     said = numbers["s/rule/ours/verdict"].text
     assert said.startswith("Against SFT, sets changes variety by +")
-    assert "The rule says A (strong); so do all intervals." in said
+    assert "The rule says “A (strong)”; so do all intervals." in said
     assert numbers["s/rule/verdict"].text == said
     assert "2 of 2 are those of the training without it" in numbers["s/as-written/verdict"].text
     assert numbers["s/objectives/ours/mean/share"].text == "25.0"

@@ -118,6 +118,7 @@ def test_training_lowers_the_loss_and_peft_loads_what_it_wrote(
     base: Path, data: Path, tmp_path: Path
 ) -> None:
     import torch
+    from peft import PeftModel
 
     from regen.benchmarks.registry import get_benchmark
     from regen.models.loading import load
@@ -130,11 +131,15 @@ def test_training_lowers_the_loss_and_peft_loads_what_it_wrote(
     task = get_benchmark("toy")
     item = task.load_dataset(data, "train", 1)[0]
     prompt = task.prompt(item, task.template("baseline"))
-    plain, adapted = load(base), load(base, out)
-    before, after = (m.score_options([prompt], task.options) for m in (plain, adapted))
+    plain, adapted, by_peft = load(base), load(base, out), load(base)
+    by_peft.network = PeftModel.from_pretrained(by_peft.network, str(out))
+    before, after, beside = (
+        m.score_options([prompt], task.options) for m in (plain, adapted, by_peft)
+    )
     assert after.max() > before.max() + 0.5
-    with torch.no_grad(), adapted.network.disable_adapter():
-        off = adapted.score_options([prompt], task.options)
+    np.testing.assert_allclose(after, beside, atol=1e-5)
+    with torch.no_grad(), by_peft.network.disable_adapter():
+        off = by_peft.score_options([prompt], task.options)
     np.testing.assert_allclose(off, before, atol=1e-5)
 
 

@@ -164,8 +164,14 @@ def numbers_across(simulation: Path, findings: Path) -> Iterator[Number]:
 
 def macros(numbers: list[Number]) -> str:
     r"""LaTeX definitions that \result{key} and \verdict{key} expand to."""
-    lines = (rf"\regendefine{{{number.key}}}{{{escape(number.text)}}}" for number in numbers)
+    lines = (rf"\regendefine{{{number.key}}}{{{_body(number)}}}" for number in numbers)
     return "\n".join(lines) + "\n"
+
+
+def _body(number: Number) -> str:
+    if isinstance(number.value, Absent) and number.text == str(number.value):
+        return rf"\regenabsent{{{escape(number.value.reason)}}}"
+    return escape(number.text)
 
 
 def _verdict(

@@ -87,7 +87,8 @@ def rule_text(
     figures = "; ".join(f"{metrics[m].label} {change_text(changes[m])}" for m in named)
 
     def called(outcome: str) -> str:
-        return outcome if outcome == BETWEEN else f"{outcome} ({outcomes[outcome]['words']})"
+        words = "" if outcome == BETWEEN else f" ({outcomes[outcome]['words']})"
+        return f"“{outcome}{words}”"
 
     others = [called(one) for one in allowed if one != verdict]
     sure = f"the intervals also allow {' and '.join(others)}" if others else "so do all intervals"

@@ -16,6 +16,7 @@ no longer takes fewer for small matrices, which halves the speed of an adapter a
 import contextlib
 import gc
 import json
+import logging
 import os
 import selectors
 import signal
@@ -37,14 +38,22 @@ LIBRARIES = (
     "peft",
     "typer",
 )
-SPARING = ("TRANSFORMERS_VERBOSITY", "error")
-"""Set before it is imported: it warns at each item of what is meant, and fills the logs with it."""
 SLOW = ("base", "train", "sweep", "optimize-prompt", "predict", "score")
 """Commands that import them; `score` does for a study with an encoder."""
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 PYTHON = [sys.prefix, sys.version]
 LARGEST = 2**20
 """Bytes of a request: arguments and the environment."""
+
+
+def spare_words() -> None:
+    """Call before the libraries are imported, whose warnings would fill the logs.
+
+    transformers warns at each item of what is meant; bitsandbytes says at every start that a faster
+    kernel could be had from the hub.
+    """
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
 
 
 def main() -> None:
@@ -165,7 +174,7 @@ def _receive(connection: socket.socket) -> tuple[dict[str, Any] | None, list[int
     request = json.loads(message) if message else {}
     if request.get("python") != PYTHON:
         return None, files
-    os.environ.setdefault(*SPARING)
+    spare_words()
     for name in LIBRARIES:
         import_module(name)
     gc.freeze()  # else every command's collector would touch, and so copy, all that they hold

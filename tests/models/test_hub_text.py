@@ -1,6 +1,7 @@
 """Text models of the hub: Qwen2.5, Qwen3 and Gemma 3, tiny ones of the real classes."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,18 @@ def test_scores_are_those_of_the_classes_own_forward_pass(fetched: Any, name: st
             assert score == pytest.approx(expected, abs=2e-3)
     said = [one.text for one in model.generate_batch(PROMPTS, Decoding(max_new_tokens=4))]
     assert said == [model.generate(prompt, Decoding(max_new_tokens=4)) for prompt in PROMPTS]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_long_common_beginning_changes_no_answer(fetched: Any, name: str) -> None:
+    """Longer than a sliding window, and shorter."""
+    model = load(fetched(name))
+    for long in (1, 30):
+        shots = (Shot(Prompt("What is 1 + 1? " * long), "2"),)
+        prompts = [replace(prompt, shots=shots, system=None) for prompt in PROMPTS]
+        said = model.generate_batch(prompts, Decoding(max_new_tokens=6))
+        alone = [model.generate_batch([one], Decoding(max_new_tokens=6))[0] for one in prompts]
+        assert said == alone
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,12 +1,13 @@
 """Text models: scores and text against the plainest computation, one row at a time, no padding."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from regen.benchmarks.base import Prompt
+from regen.benchmarks.base import Prompt, Shot
 from regen.errors import InputError
 from regen.models.loading import load
 from regen.models.protocol import Decoding, Generates
@@ -53,6 +54,26 @@ def test_text_does_not_depend_on_the_batch(reading: Path, size: int) -> None:
     together = [g.text for b in batches for g in model.generate_batch(b, decoding)]
     assert together == alone
     assert len(set(alone)) > 1
+
+
+def test_what_all_prompts_begin_with_is_read_once(reading: Path) -> None:
+    model = load(reading)
+    shots = tuple(Shot(Prompt("the cat sat " * n), "on a mat") for n in (1, 2, 3))
+    prompts = [replace(p, shots=shots, system="s") for p in PROMPTS]
+    decoding = Decoding(max_new_tokens=12)
+    alone = [model.generate_batch([p], decoding)[0] for p in prompts]
+    rows = [model.encode(p) for p in prompts]
+    columns = []
+    model.network.register_forward_pre_hook(
+        lambda _, __, given: columns.append(given["input_ids"].numel()), with_kwargs=True
+    )
+    assert model.generate_batch(prompts, decoding) == alone
+    longest = max(len(row.ids) for row in rows)
+    assert columns[0] > 20 and columns[0] + columns[1] / len(rows) == longest
+    # Of prompts that are the same, all but the last token is shared.
+    columns.clear()
+    ids = model.generate_batch([prompts[0], prompts[0]], decoding)
+    assert ids == [alone[0], alone[0]] and columns[:2] == [len(rows[0].ids) - 1, 2]
 
 
 def test_greedy_text_is_the_best_token_again_and_again(reading: Path) -> None:

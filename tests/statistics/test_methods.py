@@ -174,7 +174,7 @@ def test_words_fit_the_seeds() -> None:
         b = (rng.random((seeds_b, 400)) < 0.5).astype(float)
         return method_test(a, b, sides=sides)
 
-    assert run(3, 3).verdict.startswith("new has a higher score than old (+")
+    assert run(3, 3).verdict.startswith("new scores higher than old in score (+")
     assert "for the one checkpoint of new" in run(1, 3).verdict
     assert run(2, 3).verdict.startswith("Exploratory, no verdict")
     assert any("unequal" in limit for limit in run(3, 10).limits)

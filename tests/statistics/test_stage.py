@@ -87,7 +87,7 @@ def test_comparison_is_the_method_test_with_mcnemar_beside_it(study: dict) -> No
     assert row["estimate"] == pytest.approx(study["lora"].mean() - study["base"].mean())
     assert low < row["estimate"] < high
     assert row["p"] == row["p_holm"] < 0.05
-    assert row["verdict"].startswith("lora has a higher accuracy than base")
+    assert row["verdict"].startswith("lora scores higher than base in accuracy")
     assert [(pair["seed_a"], pair["seed_b"]) for pair in row["per_seed"]] == [
         (7, "base"),
         (42, "base"),
@@ -124,11 +124,11 @@ def test_the_verdict_is_taken_at_the_adjusted_p(study: dict, tmp_path: Path) -> 
     variants = {"base": {}, "lora": {}, "close": {}}
     alone = run(study, variants=variants, comparisons=[{**family, "pairs": pairs[:1]}])
     assert alone["comparisons"][0]["verdict"].startswith(
-        "close has a higher accuracy than base (+15"
+        "close scores higher than base in accuracy (+15"
     )
     twice = run(study, variants=variants, comparisons=[{**family, "pairs": pairs}])["comparisons"]
     assert [row["p_holm"] for row in twice] == [0.0625, 0.0625]
-    assert all(row["verdict"].startswith("No difference between") for row in twice)
+    assert all(row["verdict"].startswith("No difference in accuracy between") for row in twice)
 
 
 def test_groups_must_be_the_same_on_all_sides(study: dict, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ class Math(BaseBenchmark):
     metrics: ClassVar[Mapping[str, Metric]] = {
         "accuracy": Metric("accuracy"),
         "partial_accuracy": Metric("answers within 10%"),
-        "format_accuracy": Metric("answers in the format"),
+        "format_accuracy": Metric("adherence to the format"),
         "rubric": Metric("rubric"),
         "rubric_steps": Metric("steps shown"),
         "rubric_quantities": Metric("given quantities used"),

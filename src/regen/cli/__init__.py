@@ -1,6 +1,5 @@
 """The command line: `regen --help`."""
 
-import os
 import sys
 
 import typer
@@ -9,14 +8,14 @@ from typer.exceptions import TyperException
 from regen.cli import elsewhere, evaluate, experiments, files, look, stages
 from regen.cli.app import app
 from regen.errors import InputError
-from regen.warm import SPARING
+from regen.warm import spare_words
 
 __all__ = ["app", "elsewhere", "evaluate", "experiments", "files", "look", "main", "stages"]
 
 
 def main(arguments: list[str] | None = None) -> None:
     """Bad input is one line and status 2; an interrupt is one line and status 130."""
-    os.environ.setdefault(*SPARING)
+    spare_words()
     try:
         sys.exit(app(arguments, standalone_mode=False) or 0)
     except typer.Exit as ended:

@@ -1,6 +1,5 @@
 """A model from a folder: which class it needs, on which device, with which adapter."""
 
-import logging
 import sys
 import warnings
 from pathlib import Path
@@ -26,7 +25,8 @@ def load(base: Path, adapter: Path | None = None) -> LocalModel:
     `base` holds the model or stands for one, see `source_of`. On a GPU in bfloat16 if there is
     one, else on the processor in float32, unless it says otherwise. Only safetensors are read, and
     no code comes with the weights. Raises InputError for a folder that
-    is no model, and for an adapter that was trained on another base.
+    is no model, and for an adapter that was trained on another base. An adapter on float32 weights
+    is added to them.
     """
     source = source_of(base)
     architecture = architecture_of(source.folder)
@@ -34,9 +34,14 @@ def load(base: Path, adapter: Path | None = None) -> LocalModel:
         check_adapter(base, adapter)
     model = _open(source, architecture)
     if adapter is not None:
+        import torch
         from peft import PeftModel
 
-        model.network = PeftModel.from_pretrained(model.network, str(adapter))
+        adapted = PeftModel.from_pretrained(model.network, str(adapter))
+        in_four_bits = getattr(model.network, "is_loaded_in_4bit", False)
+        exact = model.network.dtype == torch.float32 and not in_four_bits
+        # One product a projection instead of three; in fewer bits the sum would be rounded.
+        model.network = adapted.merge_and_unload() if exact else adapted
     model.network.eval()
     return model
 
@@ -87,8 +92,6 @@ def _open(source: Source, architecture: str) -> LocalModel:
         transformers.utils.logging.disable_progress_bar()
     # transformers calls its own deprecated method when peft wraps a model.
     warnings.filterwarnings("ignore", ".*is_gradient_checkpointing.*", FutureWarning)
-    # bitsandbytes says at every start that a faster kernel could be had from the hub.
-    logging.getLogger("bitsandbytes.backends.cpu.ops").setLevel(logging.ERROR)
     cuda = torch.cuda.is_available() if source.device == "auto" else source.device == "cuda"
     if cuda and not torch.cuda.is_available():
         raise InputError(f"{source.name}: device is cuda, and there is no GPU; set device to auto")

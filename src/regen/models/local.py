@@ -10,6 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import Any
 
 import numpy as np
@@ -106,12 +107,16 @@ class LocalModel(ABC):
         return list(dict.fromkeys(i for i in ends if i is not None))
 
     def collate(
-        self, rows: Sequence[Encoded], answers: Sequence[Sequence[int]] | None = None
+        self,
+        rows: Sequence[Encoded],
+        answers: Sequence[Sequence[int]] | None = None,
+        shared: int = 0,
     ) -> dict[str, Tensor]:
         """One batch of `rows`, each followed by its answer's ids, on the model's device.
 
         input_ids, attention_mask and position_ids have shape (rows, columns); what stands beside
-        them has one entry a clip, row by row.
+        them has one entry a clip, row by row. shared: so many ids, the same in every row, stand
+        before the padding.
         """
         answers = answers if answers is not None else [()] * len(rows)
         full = [(*row.ids, *answer) for row, answer in zip(rows, answers, strict=True)]
@@ -119,8 +124,11 @@ class LocalModel(ABC):
         ids = torch.full((len(full), width), self.pad, dtype=torch.long)
         mask = torch.zeros_like(ids)
         for number, row in enumerate(full):
-            ids[number, width - len(row) :] = torch.tensor(row)
-            mask[number, width - len(row) :] = 1
+            own = width - len(row) + shared
+            ids[number, :shared] = torch.tensor(row[:shared])
+            ids[number, own:] = torch.tensor(row[shared:])
+            mask[number, :shared] = 1
+            mask[number, own:] = 1
         batch = {
             "input_ids": ids,
             "attention_mask": mask,
@@ -176,9 +184,14 @@ class LocalModel(ABC):
 
     @torch.inference_mode()
     def generate_batch(self, prompts: Sequence[Prompt], decoding: Decoding) -> list[Generation]:
-        """Text for each prompt. With a temperature, the draws depend on the seed and the batch."""
+        """Text for each prompt. With a temperature, the draws depend on the seed and the batch.
+
+        What all prompts begin with, as examples that are answered, is read once.
+        """
         self.network.eval()
-        batch = self.collate([self.encode(prompt) for prompt in prompts])
+        rows = [self.encode(prompt) for prompt in prompts]
+        shared = self._shared(rows, decoding.max_new_tokens)
+        batch = self.collate(rows, shared=shared)
         batch.pop("position_ids")  # `generate` derives the same ones from the mask, step by step
         arguments: dict[str, Any] = {"do_sample": False}
         if decoding.temperature > 0:
@@ -188,6 +201,8 @@ class LocalModel(ABC):
                 "top_p": decoding.top_p,
                 "top_k": decoding.top_k,
             }
+        if shared:
+            arguments["past_key_values"] = self._read_once(batch["input_ids"][:1, :shared], rows)
         if decoding.constrained:
             arguments["logits_processor"] = [self._only_json(prompts, batch)]
         with torch.random.fork_rng():
@@ -201,6 +216,29 @@ class LocalModel(ABC):
             )
         new = output[:, batch["input_ids"].shape[1] :].tolist()
         return [self._generation(ids) for ids in new]
+
+    def _shared(self, rows: Sequence[Encoded], new: int) -> int:
+        """How many ids all rows begin with, less the last of a row; 0 if there is one row alone.
+
+        Also 0 for rows with audio, and if the text outgrows a sliding window, which counts the
+        padding that then stands inside it.
+        """
+        window = getattr(self.network.config.get_text_config(), "sliding_window", None)
+        longest = max(len(row.ids) for row in rows) + new
+        if len(rows) == 1 or rows[0].extra or (window is not None and longest > window):
+            return 0
+        columns = zip(*(row.ids[:-1] for row in rows), strict=False)
+        return sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))
+
+    def _read_once(self, ids: Tensor, rows: Sequence[Encoded]) -> Any:
+        """The cache of `ids`, (1, columns), for each of the rows."""
+        from transformers import DynamicCache
+
+        cache = DynamicCache(config=self.network.config.get_text_config())
+        mask = torch.ones_like(ids)
+        self.network(input_ids=ids, attention_mask=mask, past_key_values=cache, logits_to_keep=1)
+        cache.batch_repeat_interleave(len(rows))
+        return cache
 
     def _only_json(self, prompts: Sequence[Prompt], batch: dict[str, Tensor]) -> Any:
         from regen.models.constrained import OnlyJson

@@ -63,9 +63,9 @@ def verdict_on(
         return f"Exploratory, no verdict: two seeds on a side ({a} against {b}: {figures})."
     about = _about(((a, seeds_a), (b, seeds_b)))
     if p >= LEVEL:
-        return f"No difference between {a} and {b} is shown{about} ({figures})."
+        return f"No difference in {metric.label} between {a} and {b} is shown{about} ({figures})."
     order = "higher" if estimate > 0 else "lower"
-    return f"{a} has a {order} {metric.label} than {b}{about} ({figures})."
+    return f"{a} scores {order} than {b} in {metric.label}{about} ({figures})."
 
 
 def _about(sides: Sequence[tuple[str, int]]) -> str:
