@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from regen.chain import Chain
@@ -11,7 +12,7 @@ from regen.chain.study import Home, prediction_job, scoring_job, training_job
 from regen.config import check, read
 from regen.digests import Digests
 from regen.errors import InputError
-from regen.files import read_json, read_jsonl
+from regen.files import read_json, read_jsonl, write_json
 from regen.metrics import Metric
 from regen.provenance import Job, run
 from regen.tables.sweeps import sweeps_table
@@ -91,6 +92,27 @@ def test_the_table_says_which_failed_and_why(chain: Chain) -> None:
     assert good.cells[5].text == f"{100 * value:.1f}"
     assert good.cells[5].sources[0].input == "sweeps/warm-start/r2-lr0.002"
     assert "r2-lr1e+30: training: the loss is" in table.notes[0]
+
+
+def test_a_table_of_a_large_sweep_has_its_best_runs(tmp_path: Path) -> None:
+    draw = np.random.default_rng(3).permutation
+    files, tried, values = [], {}, {}
+    for sweep in ("a", "b"):
+        for number, value in enumerate(draw(200).tolist()):
+            failed = value < 20
+            found = {"absent": "it diverged"} if failed else value / 200
+            outcome = {"metric": "loss", "status": "failed" if failed else "completed", "steps": 2}
+            files.append(tmp_path / "sweeps" / sweep / f"r{number}" / "outcome.json")
+            write_json(files[-1], outcome | {"value": found})
+            tried[f"{sweep}/r{number}"] = {"r": number, "learning_rate": 0.1}
+            values[f"{sweep}/r{number}"] = value
+    loss = Metric("loss", larger_is_better=False)
+    table = sweeps_table(files, "math", tried, {"loss": loss})
+    shown = [values[row.name] for row in table.rows]
+    assert shown == [*range(20, 35), *range(20, 35)]
+    assert [row.name[0] for row in table.rows] == ["a"] * 15 + ["b"] * 15
+    assert "400 runs" in table.notes[0]
+    assert table.notes[1].count("it diverged") == 5 and "35 more" in table.notes[1]
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt("stop"), OSError(28, "no room")])
