@@ -96,6 +96,10 @@ LORA = "studies.speech.trainings.lora"
         ("studies.speech.selections.rank.metric=acuracy", ["metric", "did you mean 'accuracy'"]),
         ("studies.speech.selections.targets.seed=7", ["selections.targets.seed", "7"]),
         (
+            "studies.speech.variants.base.decoding.temperature=0.7",
+            ["studies.speech.variants.base.decoding.temperature", "logits", "mode: generate"],
+        ),
+        (
             "studies.qa.variants.base.decoding.constrained=true",
             ["studies.qa.variants.base.decoding.constrained", "benchmark qa", "leave it out"],
         ),
@@ -329,7 +333,7 @@ def test_every_parameter_reaches_dvc(project: Path) -> None:
         f"{LORA}.optimisation.learning_rate=0.5": "training-speech",
         "studies.speech.items.train=50": "training-speech",
         "studies.speech.items.test=50": "prediction-speech",
-        "studies.speech.variants.lora.decoding.temperature=0.5": "prediction-speech",
+        "studies.speech.variants.lora.decoding.batch_size=7": "prediction-speech",
         "studies.speech.labels.lora.method=LoRa": "tables-speech",
         "studies.speech.prompt_searches.base-random.seed=8": "prompts-speech",
         "datasets.speech.seed=8": "data-speech",

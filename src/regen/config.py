@@ -196,7 +196,16 @@ def check_benchmark(name: str, study: Study) -> None:
         if row.trivial is not None:
             place = f"{where}.variants.{variant}.trivial"
             known(row.trivial, benchmark.trivial, place, "trivial baseline")
-        elif row.decoding.constrained and not benchmark.has_form:
+            continue
+        from_logits = bool(benchmark.options) and row.decoding.mode == "options"
+        for setting in ("temperature", "constrained"):
+            if from_logits and getattr(row.decoding, setting):
+                raise ValueError(
+                    f"{where}.variants.{variant}.decoding.{setting}: answers are read from the "
+                    "logits of the options, and nothing is drawn; leave it out, or set mode: "
+                    "generate"
+                )
+        if row.decoding.constrained and not benchmark.has_form:
             raise ValueError(
                 f"{where}.variants.{variant}.decoding.constrained: benchmark {study.benchmark} "
                 "names no form that its answers could be constrained to; leave it out"
