@@ -35,6 +35,7 @@ class Graded(Toy):
 
 register("graded", Graded)
 
+GENERATED = "studies.speech.variants.base-generate.decoding"
 OPTIMISATION = {"epochs": 1, "max_steps": 2, "batch_size": 8}
 
 
@@ -207,7 +208,7 @@ def test_answers_are_saved_with_the_benchmarks_own_scores(
         ("mine/pipe", [], "no plain file"),
         ("/proc/x.json", [], "cannot be written there"),
         ("config.yaml/x.json", [], "cannot be written there"),
-        ("a.json", ["--set", "studies.speech.variants.base.decoding.samples=3"], "draws 3 answers"),
+        ("a.json", ["--set", f"{GENERATED}.samples=3"], "draws 3 answers"),
     ],
 )
 def test_where_answers_cannot_be_saved_nothing_is_asked(
@@ -216,10 +217,10 @@ def test_where_answers_cannot_be_saved_nothing_is_asked(
     if not Path("mine/pipe").exists():
         os.mkfifo("mine/pipe")  # stands for /dev/null, which a failing test would replace
     before = set(home.rglob("*"))
-    hot = ["--set", "studies.speech.variants.base.decoding.temperature=1"]
+    hot = ["--set", f"{GENERATED}.temperature=1"]
     with pytest.raises(InputError, match=f"--save-predictions {file}: .*{reason}") as error:
-        run("predict", "--study", "speech", "--variant", "base", "--limit", "3", *hot, *more,
-            "--save-predictions", file)  # fmt: skip
+        run("predict", "--study", "speech", "--variant", "base-generate", "--limit", "3", *hot,
+            *more, "--save-predictions", file)  # fmt: skip
     assert "\n" not in str(error.value)
     assert set(home.rglob("*")) == before
 
