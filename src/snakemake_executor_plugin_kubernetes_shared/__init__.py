@@ -13,6 +13,8 @@ from typing import Any
 from snakemake_interface_common.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.settings import CommonSettings
 
+from regen.image import DIGEST, VARIABLE
+
 common_settings = CommonSettings(
     non_local_exec=True,
     implies_no_shared_fs=False,
@@ -58,5 +60,7 @@ else:
 
     class Executor(kubernetes.Executor):  # type: ignore[no-redef]
         def get_job_exec_prefix(self, job: Any) -> str:
-            """Pods start in an empty folder of their own."""
-            return f"cd {shlex.quote(self.workflow.workdir_init)}"
+            """Pods start in an empty folder of their own, and cannot see which image they are."""
+            go = f"cd {shlex.quote(self.workflow.workdir_init)}"
+            named = DIGEST.search(self.workflow.remote_execution_settings.container_image)
+            return f"{go} && export {VARIABLE}={named[1]}" if named else go

@@ -139,6 +139,23 @@ def test_jobs_are_valid_run_in_the_shared_folder_and_ask_for_what_they_need(
     assert "Nothing to be done" in again.stdout + again.stderr
 
 
+def test_results_that_count_for_one_image_are_made_in_it(home: Path, cluster: Any) -> None:
+    image = f"registry.example.org/regen@sha256:{'4' * 64}"
+    strict = {"strict_environment": True, "container": f"docker://{image}"}
+    (home / "strict.yaml").write_text(yaml.safe_dump(strict))
+    target = "models/tiny-text-smoke/outputs.sha256"
+    quick = ["--seconds-between-status-checks", "1", "--retries", "0", "--latency-wait", "10"]
+    overlays = ["--configfile", "config/smoke.yaml", "strict.yaml"]
+    other = snakemake(home, cluster, target, *quick, *overlays)
+    assert other.returncode != 0
+    assert "runs in no image" in "".join(cluster.said.values()) + other.stdout + other.stderr
+    named = ["--container-image", image]
+    done = snakemake(home, cluster, target, *quick, *overlays, *named)
+    assert done.returncode == 0, done.stdout + done.stderr
+    recorded = json.loads((home / target).with_name("run.json").read_text())
+    assert f"sha256:{'4' * 64}" in json.dumps(recorded)
+
+
 @pytest.mark.parametrize(
     ("path", "value", "said"),
     [
