@@ -168,7 +168,7 @@ def comparison_table(
                     key,
                     title,
                     (labels[key] for labels in variants.values()),
-                    longest=12,
+                    longest=15,
                     width=0.11,
                 )
                 for key, title in (("method", "Fine-tuning"), ("prompt", "Prompt"))
