@@ -67,6 +67,11 @@ NOPE = "results/smoke/speech/predictions/nope/base/test/manifest.json"
         ("snakemake paper --logger regen --configfile none.yaml", ["studies: there are none"]),
         ("regen config check --configfile twice.yaml", ["twice.yaml: line 2: studies", "second"]),
         ("snakemake --logger regen --configfile twice.yaml", ["twice.yaml: line 2: studies"]),
+        ("regen config check --set studies.spech=null", ["studies.spech: null", "'speech'"]),
+        (
+            "snakemake -n --logger regen --configfile null.yaml",
+            ["null.yaml: studies.spech", "'speech'"],
+        ),
         (f"snakemake {NOPE} --logger regen", ["no variant 'nope'"]),
         ("regen score --study speech --variant base", ["predictions/base", "snakemake"]),
     ],
@@ -74,6 +79,7 @@ NOPE = "results/smoke/speech/predictions/nope/base/test/manifest.json"
 def test_a_wrong_name_is_one_line(place: Path, command: str, words: list[str]) -> None:
     studies = yaml.safe_load((place / "config.yaml").read_text())["studies"]
     (place / "empty.yaml").write_text("studies: {}")
+    (place / "null.yaml").write_text("studies: {spech: null}")
     (place / "twice.yaml").write_text("studies: {qa: {seeds: [1]}}\nstudies: {code: {seeds: [1]}}")
     (place / "none.yaml").write_text(yaml.safe_dump({"studies": dict.fromkeys(studies)}))
     line = the_line(sh(place, command))

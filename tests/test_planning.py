@@ -31,7 +31,7 @@ def workflow(main: bool = True, forced: bool = False, targets: tuple[str, ...] =
         local_exec=False,
         dag_settings=asked,
         configfiles=[],
-        config_settings=SimpleNamespace(overwrite_config={}),
+        config_settings=SimpleNamespace(configfiles=[], config={}, replace_workflow_config=False),
         deployment_settings=SimpleNamespace(deployment_method=set()),
         scheduler=SimpleNamespace(job_rate_limiter=None),
     )

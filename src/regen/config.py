@@ -85,9 +85,14 @@ def read_file(file: Path) -> dict[str, Any]:
 def check_overlay(
     overlay: Mapping[str, Any], under: Mapping[str, Any], where: str, path: tuple[str, ...] = ()
 ) -> None:
-    """Raise InputError for an empty mapping over one that is not: merging them changes nothing."""
+    """Raise InputError for what changes nothing: {} over a mapping, null for what is not there."""
     for key, value in overlay.items():
         below = under.get(key)
+        if value is None and key not in under and path and path[-1] in NAMED:
+            raise InputError(
+                f"{where}: {'.'.join((*path, key))}: null takes an entry out, and there is none of "
+                f"that name{nearest(key, sorted(under))}"
+            )
         if not isinstance(value, Mapping) or not isinstance(below, Mapping) or not below:
             continue
         place = ".".join((*path, key))

@@ -34,7 +34,7 @@ from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 from regen import warm
 from regen.chain import Chain
-from regen.config import check, check_overlay, read_file
+from regen.config import check, check_overlay, read
 from regen.digests import PRIVATE, Digests
 from regen.errors import InputError
 from regen.files import write_text
@@ -64,9 +64,8 @@ class Plan:
 
     def __init__(self, merged: Mapping[str, Any], workflow: Any) -> None:
         try:
-            for file in workflow.configfiles if workflow.is_main_process else ():
-                read_file(Path(file))
-            check_overlay(workflow.config_settings.overwrite_config, merged, "configuration")
+            if workflow.is_main_process:
+                _check_overlays(workflow)
             self.config = check(merged)
         except InputError as error:
             raise WorkflowError(str(error)) from None
@@ -329,6 +328,15 @@ class Plan:
         if not path.exists():
             write_text(path, text)
         return str(path)
+
+
+def _check_overlays(workflow: Any) -> None:
+    """Each file over those before it, then what --config says: merging them hides what is wrong."""
+    settings = workflow.config_settings
+    given = [Path(file) for file in settings.configfiles]
+    own = [Path(file) for file in workflow.configfiles if Path(file) not in given]
+    under = read([*([] if settings.replace_workflow_config else own), *given])
+    check_overlay(settings.config, under, "--config")
 
 
 def signed(function: Function) -> Function:
