@@ -132,6 +132,7 @@ def test_training_lowers_the_loss_and_peft_loads_what_it_wrote(
     item = task.load_dataset(data, "train", 1)[0]
     prompt = task.prompt(item, task.template("baseline"))
     plain, adapted, by_peft = load(base), load(base, out), load(base)
+    assert not isinstance(adapted.network, PeftModel)  # its matrices are in the weights
     by_peft.network = PeftModel.from_pretrained(by_peft.network, str(out))
     before, after, beside = (
         m.score_options([prompt], task.options) for m in (plain, adapted, by_peft)
