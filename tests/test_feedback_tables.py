@@ -109,7 +109,7 @@ def test_the_text_knows_them_and_a_family_of_several_metrics_by_metric(folder: P
     assert found["t/base/failures/most"].text == "not JSON"
     assert isinstance(found["t/qlora/failures/most"].value, Absent)
     assert "t/main/qlora-vs-base/verdict" in found
-    assert "lower than Base in squared error, fillers (" in found[
+    assert "lower than Base in squared error of fillers (" in found[
         "t/traits/qlora-vs-base/error-fillers/verdict"
     ].text  # fmt: skip
     assert len(found) == len(list(numbers_of("t", folder, SPOKEN, METRICS)))

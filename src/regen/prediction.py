@@ -161,6 +161,7 @@ def _model_answers(
     """The records, and what was measured: seconds of each part, memory."""
     from regen.models.cost import peak_memory_mib
     from regen.models.loading import load
+    from regen.models.packed import pack
     from regen.models.protocol import Decoding
 
     settings = dict(decoding)
@@ -171,6 +172,7 @@ def _model_answers(
 
     loading = time.monotonic()
     model = load(*model_folders)
+    model.network = pack(model.network)
     reading = time.monotonic()
     # Clips are read once; their features stay in memory.
     lengths = [len(model.encode(prompt).ids) for _, prompt in asked]

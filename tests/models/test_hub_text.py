@@ -15,6 +15,7 @@ from regen.adapters import with_adapter
 from regen.benchmarks.base import Prompt, Shot
 from regen.models.hub import hub
 from regen.models.loading import load
+from regen.models.packed import PackedLinear, pack
 from regen.models.protocol import Decoding
 from regen.training import answer_loss
 
@@ -76,12 +77,45 @@ def test_scores_are_those_of_the_classes_own_forward_pass(fetched: Any, name: st
 
 
 @pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("rows", [1, 3])
+def test_packed_weights_say_the_same(fetched: Any, name: str, rows: int) -> None:
+    """Biases included, which a fresh model has at 0, and the head that is the embedding, too."""
+    model = load(fetched(name, dtype="float32", device="cpu"))
+    generator = torch.Generator().manual_seed(1)
+    for weight_name, weight in model.network.named_parameters():
+        if weight_name.endswith("bias"):
+            weight.data.normal_(generator=generator)
+    expected = model.score_options(PROMPTS[:rows], ("4", "10, as I said"))
+    said = model.generate_batch(PROMPTS[:rows], Decoding(max_new_tokens=4))
+    linear = [m for m in model.network.modules() if type(m) is torch.nn.Linear]
+    model.network = pack(model.network)
+    packed = [m for m in model.network.modules() if isinstance(m, PackedLinear)]
+    assert len(packed) == len(linear) > 10
+    found = model.score_options(PROMPTS[:rows], ("4", "10, as I said"))
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    assert model.generate_batch(PROMPTS[:rows], Decoding(max_new_tokens=4)) == said
+
+
+def test_weights_in_fewer_bits_stay_as_they_are(fetched: Any) -> None:
+    model = load(fetched(QWEN2_IDS[0], dtype="bfloat16", device="cpu"))
+    before = model.score_options(PROMPTS, ("4", "8"))
+    assert not [m for m in pack(model.network).modules() if isinstance(m, PackedLinear)]
+    np.testing.assert_array_equal(model.score_options(PROMPTS, ("4", "8")), before)
+
+
+def alike(long: int) -> list[Prompt]:
+    """With a common beginning; with 1 within Gemma's sliding window, with 30 beyond it.
+
+    Beyond it the rows differ in length by as much, too.
+    """
+    return [Prompt("1? " * n * long, system="What is it? " * long) for n in (1, 2, 4)]
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("long", [1, 30])
 def test_a_common_beginning_changes_no_logit(fetched: Any, name: str, long: int) -> None:
-    """Longer than a sliding window, and shorter; the rows differ in length by as much."""
     model = load(fetched(name))
-    shots = (Shot(Prompt("What is 1 + 1? " * long), "2"),)
-    prompts = [Prompt("And 2 + 3? " * n, shots=shots) for n in (1, 4, 16)]
+    prompts = alike(long)
     seen: list[Any] = []
     model.network.register_forward_hook(lambda _, __, given: seen.append(given.logits[:, -1]))
 
@@ -92,6 +126,39 @@ def test_a_common_beginning_changes_no_logit(fetched: Any, name: str, long: int)
 
     alone = np.concatenate([first_logits([prompt]) for prompt in prompts])
     np.testing.assert_allclose(first_logits(prompts), alone, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("long", [1, 30])
+def test_a_common_beginning_is_learned_from_as_in_rows_alone(
+    fetched: Any, name: str, long: int
+) -> None:
+    """The gradient of a batch's loss is that of its rows, each weighted by its answer's tokens."""
+    model = load(fetched(name))
+    lora = {"r": 4, "alpha": 8, "dropout": 0.0, "targets": "attention+mlp"}
+    model.network = with_adapter(model.network, lora)
+    weights = [p for p in model.network.parameters() if p.requires_grad]
+    generator = torch.Generator().manual_seed(1)
+    for weight in weights:  # a fresh adapter has one half at 0, and no gradient in the other
+        weight.data.normal_(std=0.1, generator=generator)
+    rows = [model.encode(prompt) for prompt in alike(long)]
+    answers = [[*model.answer_ids(text), model.end_ids[0]] for text in ("5", "10, or", "20")]
+    total = sum(map(len, answers))
+    for row, answer in zip(rows, answers, strict=True):
+        (answer_loss(model, [row], [answer]) * len(answer) / total).backward()
+    alone = [weight.grad.clone() for weight in weights]
+    model.network.zero_grad()
+    read = []
+    model.network.register_forward_pre_hook(
+        lambda _, __, given: read.append(given["input_ids"].numel()), with_kwargs=True
+    )
+    answer_loss(model, rows, answers).backward()
+    for weight, expected in zip(weights, alone, strict=True):
+        scale = float(expected.abs().max())
+        assert scale > 0
+        torch.testing.assert_close(weight.grad, expected, atol=2e-3 * scale, rtol=0)
+    beyond_the_window = name == GEMMA_ID and long > 1
+    assert len(read) == (1 if beyond_the_window else 2)
 
 
 @pytest.mark.parametrize("name", NAMES)

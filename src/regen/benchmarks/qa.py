@@ -74,8 +74,8 @@ class Qa(BaseBenchmark):
     name = "qa"
     builders = ("qa",)
     prompts: ClassVar[Mapping[str, str]] = {
-        "baseline": "Text: {text}\n\nQuestion: {question}\n\nAnswer with one sentence of the text. "
-        f"If the text does not tell, answer: {ABSTENTION}",
+        "baseline": "Answer with one sentence of the text. If the text does not tell, answer: "
+        f"{ABSTENTION}\n\nText: {{text}}\n\nQuestion: {{question}}",
         "bare": "Text: {text}\n\nQuestion: {question}",
     }
     metrics: ClassVar[Mapping[str, Metric]] = {

@@ -67,7 +67,7 @@ def _described() -> dict[str, Metric]:
     }
     for trait in TRAITS:
         for name in ("error", "bound"):
-            label = f"{found[name].label}, {trait}"
+            label = f"{found[name].label} of {trait}"
             found[f"{name}-{trait}"] = Metric(
                 label, percent=False, larger_is_better=False, digits=2, least=0
             )
