@@ -1,6 +1,6 @@
 """The image of the environment: from the one lock, known by its digest, and what counts for it.
 
-tests/image/in_image.sh builds it for real and runs a study in it.
+tests/image/test_in_image.py builds it for real and runs a study in it.
 """
 
 import fnmatch

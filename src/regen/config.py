@@ -266,6 +266,7 @@ NAMED = (
     "trainings",
     "prompt_searches",
     "selections",
+    "sweeps",
     "variants",
     "labels",
     "resources",

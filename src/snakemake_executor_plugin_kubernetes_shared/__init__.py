@@ -43,7 +43,7 @@ except ModuleNotFoundError:  # Snakemake loads every plugin that it finds, used 
         def __init__(self, *_: Any) -> None:
             raise WorkflowError(
                 "the executor kubernetes-shared wants the client of Kubernetes; "
-                "pip install -c constraints.txt '.[kubernetes]'"
+                "pip install -c constraints.txt -e '.[kubernetes]'"
             )
 
         def run_job(self, job: Any) -> None: ...

@@ -192,7 +192,7 @@ def test_without_the_client_one_line_says_so(home: Path, cluster: Any, client: s
     cluster.environment["PYTHONPATH"] = str(home / "src")
     done = snakemake(home, cluster, "data", "--configfile", "config/smoke.yaml")
     assert done.returncode != 0
-    assert "pip install -c constraints.txt '.[kubernetes]'" in done.stdout + done.stderr
+    assert "pip install -c constraints.txt -e '.[kubernetes]'" in done.stdout + done.stderr
     local = subprocess.run(
         ["snakemake", "-n", "data/math-smoke/card.json", "--configfile", "config/smoke.yaml"],
         cwd=home, env=cluster.environment, capture_output=True, text=True,

@@ -67,7 +67,7 @@ RESERVED = {
 class Simulation(Section):
     """How often the tests err and the intervals hold, on simulated answers: an appendix.
 
-    Every combination of the lists is a cell. The small scale's 10,000 replications take an hour.
+    Every combination of the lists is a cell. 10,000 replications take an hour.
     """
 
     items: Annotated[list[Annotated[int, Field(strict=True, ge=10)]], Field(min_length=1)] = [

@@ -13,6 +13,8 @@ from regen.tracking.config import flat
 
 MLFLOW_STORE = "sqlite:///mlflow.db"
 MLFLOW_STATES = {"completed": "FINISHED", "failed": "FAILED", "interrupted": "KILLED"}
+INSTALL = "pip install -c constraints.txt"
+"""And `-e`: without it the folder's package would be replaced by a copy."""
 MLFLOW_LONGEST = 500
 """Characters of a parameter that every version of MLflow takes."""
 
@@ -24,7 +26,7 @@ class WandbBackend:
         try:
             import wandb
         except ImportError:
-            raise InputError("wandb is not installed; pip install 'regen[wandb]'") from None
+            raise InputError(f"wandb is not installed; {INSTALL} -e '.[wandb]'") from None
         self._wandb = wandb
         self._project = project
         self._run: Any = None
@@ -84,7 +86,7 @@ class MlflowBackend:
             from mlflow.entities import Metric, Param, RunTag
             from mlflow.tracking import MlflowClient
         except ImportError:
-            raise InputError("mlflow is not installed; pip install 'regen[mlflow]'") from None
+            raise InputError(f"mlflow is not installed; {INSTALL} -e '.[mlflow]'") from None
         self._metric, self._param, self._tag = Metric, Param, RunTag
         self._client = MlflowClient(uri or os.environ.get("MLFLOW_TRACKING_URI") or MLFLOW_STORE)
         known = self._client.get_experiment_by_name(experiment)
