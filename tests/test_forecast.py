@@ -80,6 +80,98 @@ def test_a_model_that_never_ran_is_estimated_from_its_size(project: Path, workdi
     assert (mixture - start - 0.06) / (whole - start - 0.014) == pytest.approx(3 / 7)
 
 
+def test_reinforcement_takes_its_own_number_of_steps(project: Path, workdir: Path) -> None:
+    for steps, seconds in ((40, 60), (500, 750)):
+        of = chain(project, f"studies.math.trainings.grpo.reinforcement.num_steps={steps}")
+        job = training(of, "math", "grpo", 42)
+        write_json(Path(job.out, "timing.json"), {"seconds": 60, "steps": 40, "resumed_at": 0})
+        one, other = forecast_of(of, job), forecast_of(of, training(of, "math", "grpo", 123))
+        assert (one.seconds, one.basis) == (seconds, RECORDED)
+        assert (other.seconds, other.basis) == (seconds, ALIKE)
+
+
+@pytest.mark.parametrize(
+    ("change", "draws", "again"),
+    [("beta=0.02", 40, 1), ("beta=0", 40, 0), ("num_iterations=3", 14, 2)],
+)
+def test_reinforcement_draws_reads_and_learns_its_outputs(
+    project: Path, workdir: Path, change: str, draws: int, again: int
+) -> None:
+    of = chain(project, f"studies.math.trainings.grpo.reinforcement.{change}")
+    one = forecast_of(of, training(of, "math", "grpo", 42))
+    # A million parameters on one core. 64 outputs of 48 tokens, which follow the 96 tokens that a
+    # question may have at most; they are learned in every step.
+    flop, weights = 1e6 / 5e10, 2 * 1e6 / 3e9
+    drawing = 64 * 96 * 2 * flop + 48 * weights
+    seconds = draws * (drawing + again * 64 * 144 * 2 * flop) + 40 * 64 * 144 * 6 * flop
+    assert one.seconds == pytest.approx(15 + weights + seconds)
+    assert (one.threads, one.gpu, one.basis) == (1, 0, ESTIMATE)
+
+
+def test_processes_share_the_outputs_but_each_reads_the_weights(
+    project: Path, workdir: Path
+) -> None:
+    resources = "studies.math.resources={training: {gpu: 2, threads: 2}}"
+    processes = "studies.math.trainings.grpo.optimisation.processes=2"
+    of = chain(project, resources, processes)
+    flop, weights = 1e6 / 2e14, 2 * 1e6 / 1e12
+    computing = 40 * 64 * (96 * 2 + 144 * 2 + 144 * 6) * flop
+    seconds = 15 + weights / 2 + computing + 40 * 48 * weights
+    assert forecast_of(of, training(of, "math", "grpo", 42)).seconds == pytest.approx(seconds)
+
+
+@pytest.mark.parametrize(
+    ("recipe", "change", "draws", "rows", "learned"),
+    [
+        ("written-1", "weight=1.0", 13, 8 * 5, 0),
+        ("set-1", "weight=1.0", 20, 6 * 4, 6),
+        ("set-1", "max_examples=99", 20, 16 * 4, 6),  # a batch has no more than 16
+    ],
+)
+def test_what_an_objective_draws_is_counted(
+    project: Path, workdir: Path, recipe: str, change: str, draws: int, rows: int, learned: int
+) -> None:
+    of = chain(project, f"studies.replies.trainings.{recipe}.objective.{change}")
+    with_it = forecast_of(of, training(of, "replies", recipe, 42)).seconds
+    without = forecast_of(of, training(of, "replies", "sft", 42)).seconds
+    assert with_it is not None and without is not None
+    # 39 steps; answers of 24 tokens, all drawn together, and learned if the objective acts.
+    drawing = rows * 800 * 2 * 1e6 / 5e10 + 24 * 2 * 1e6 / 3e9
+    learning = rows * 824 * learned * 1e6 / 5e10
+    assert with_it - without == pytest.approx(draws * (drawing + learning))
+
+
+def test_a_training_that_draws_is_not_like_one_that_does_not(project: Path, workdir: Path) -> None:
+    of = chain(project)
+    for recipe, seconds in (("sft", 39), ("set-1", 390)):
+        done = {"seconds": seconds, "steps": 39}
+        write_json(Path(training(of, "replies", recipe, 42).out, "timing.json"), done)
+    assert forecast_of(of, training(of, "replies", "sft", 123)).seconds == 39
+    # Another weight costs nothing; other numbers of draws do.
+    assert forecast_of(of, training(of, "replies", "set-2", 42)).seconds == 390
+    assert forecast_of(of, training(of, "replies", "written-1", 42)).basis == ESTIMATE
+
+
+def test_a_run_of_a_sweep_is_a_training_and_answers_on_dev(project: Path, workdir: Path) -> None:
+    of = chain(project)
+    job = of.job("sweep", study="math", sweep="warm-start", point="r4-lr0.002")
+    flop, weights = 1e6 / 5e10, 2 * 1e6 / 3e9
+    training = 128 * 800 * 6 * flop
+    answers = 80 * 4 * (800 * 2 * flop + 48 * weights / 100)
+    # Each loads the base.
+    assert forecast_of(of, job).seconds == pytest.approx(15 + 2 * weights + training + answers)
+
+
+def test_a_perplexity_reads_every_answer(project: Path, workdir: Path) -> None:
+    address = {"study": "replies", "variant": "sft", "run": "seed-42", "split": "test"}
+    of = chain(project)
+    samples = 80 * 10 * (800 + 24) * 2 * 1e6 / 5e10
+    seconds = forecast_of(of, of.job("scoring", **address)).seconds
+    assert seconds == pytest.approx(15 + 2 * 1e6 / 3e9 + samples)
+    of = chain(project, "studies.replies.draws.perplexity=false")
+    assert forecast_of(of, of.job("scoring", **address)).seconds == 15
+
+
 def test_tokens_are_counted_where_the_data_are_here(
     project: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -98,6 +190,26 @@ def test_tokens_are_counted_where_the_data_are_here(
     assert before is not None and after is not None
     # 60 characters are 15 tokens, and every other item has a sound of 750: 390 in place of 800.
     assert before - after == pytest.approx(3 * 120 * (800 - 390) * 6 * 3e9 / 1e14)
+
+
+def test_an_output_follows_the_question_alone(
+    project: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = chain(project)
+    job = training(of, "math", "grpo", 42)
+    before = forecast_of(of, job).seconds
+    task = SimpleNamespace(
+        template=str,
+        load_dataset=lambda data, split: ["x" * 40],
+        prompt=lambda item, template: Prompt(item),
+        completion=lambda item: "y" * 2000,
+    )
+    monkeypatch.setattr(module, "get_benchmark", {"math": task}.get)
+    write_json(Path("data/math/train.jsonl"), {})
+    after = forecast_of(of, job).seconds
+    assert before is not None and after is not None
+    # 10 tokens are asked, in place of 96: when drawing, for the divergence, and when learning.
+    assert before - after == pytest.approx(40 * 64 * 86 * (2 + 2 + 6) * 1e6 / 5e10)
 
 
 @pytest.mark.parametrize("scale", ["small", "paper"])
