@@ -502,6 +502,25 @@ def test_a_study_can_ask_for_resources_of_its_own(project: Path) -> None:
         check(configuration(project, "studies.speech.resources.trainign={threads: 2}"))
 
 
+def test_a_base_model_can_ask_for_resources_of_its_own(project: Path) -> None:
+    """In every study, and before what a study asks for."""
+    large = "model_resources.smollm2-nf4={prediction: {gpu: 1}, models: {mem_mb: 9000}}"
+    of = Chain(check(configuration(project, large)))
+    asked = {"variant": "base", "run": "base", "split": "test"}
+    assert of.config.studies["qa"].resources["prediction"].gpu == 0
+    assert of.resources_of(of.job("prediction", study="qa", **asked)).gpu == 1
+    assert of.resources_of(of.job("prediction", study="retention", **asked)).gpu == 1
+    assert of.resources_of(of.job("prediction", study="traits", **asked)).gpu == 0  # of smollm2
+    assert of.resources_of(of.job("prediction", study="speech", **asked)).gpu == 0
+    assert of.resources_of(of.job("models", base="smollm2-nf4")).mem_mb == 9000
+    assert of.resources_of(of.job("training", study="qa", training="qlora", seed="42")).gpu == 0
+    for wrong, meant in (("smollm2-nf", "smollm2-nf4"), ("smolm2", "smollm2")):
+        with pytest.raises(InputError, match=f"did you mean '{meant}'"):
+            check(configuration(project, large.replace("smollm2-nf4", wrong)))
+    with pytest.raises(InputError, match="did you mean 'prediction'"):
+        check(configuration(project, large.replace("prediction", "predicton")))
+
+
 def test_a_base_in_four_bits_stands_for_another(project: Path) -> None:
     four = "models.small={builder: quantised, of: smollm2}"
     job = Chain(check(configuration(project, four))).job("models", base="small")

@@ -214,12 +214,19 @@ def test_an_output_follows_the_question_alone(
 
 @pytest.mark.parametrize("scale", ["small", "paper"])
 def test_no_study_keeps_from_its_jobs_the_gpu_of_the_scale(project: Path, scale: str) -> None:
+    """Of all that loads a base model: trainings, answers, searches, sweeps, perplexities."""
     of = chain(project, scale=scale)
-    jobs = [job for job in of.jobs.values() if job.stage in ("training", "prediction")]
-    without = {
-        job.out for job in jobs if not of.config.resources_of(job.stage, job.wildcards["study"]).gpu
-    }
-    assert not without
+    asking = [job for job in of.jobs.values() if "base" in job.inputs]
+    assert {job.stage for job in asking} >= {"training", "prediction", "sweep", "scoring"}
+    assert not {job.out for job in asking if not of.resources_of(job).gpu}
+
+
+def test_a_large_model_asks_for_more_than_its_study(project: Path, workdir: Path) -> None:
+    of = chain(project, PRICES, scale="paper")
+    asked = {"study": "speech", "run": "base", "split": "test"}
+    large = forecast_of(of, of.job("prediction", variant="qwen3-omni", **asked))
+    small = forecast_of(of, of.job("prediction", variant="base", **asked))
+    assert (large.threads, small.threads) == (8, 4)
 
 
 def test_a_target_is_what_snakemake_takes(project: Path) -> None:

@@ -138,6 +138,10 @@ def check(merged: Mapping[str, Any]) -> Config:
             check_benchmark(name, study)
         for stage in config.resources:
             known(stage, ("default", *STAGES), f"resources.{stage}", "stage")
+        for name, resources in config.model_resources.items():
+            known(name, config.models, f"model_resources.{name}", "model")
+            for stage in resources:
+                known(stage, STAGES, f"model_resources.{name}.{stage}", "stage")
     except ValidationError as error:
         problems = error.errors()
         more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
@@ -270,6 +274,7 @@ NAMED = (
     "variants",
     "labels",
     "resources",
+    "model_resources",
     "proposer",
 )
 """Keys of which an overlay can take an entry out by setting it to null."""

@@ -78,7 +78,7 @@ def forecast(chain: Chain, running: Mapping[str, State]) -> list[Forecast]:
     found = []
     for folder, state in running.items():
         job = chain.jobs[folder]
-        asked = chain.config.resources_of(job.stage, job.wildcards.get("study"))
+        asked = chain.resources_of(job)
         seconds, basis = records.seconds(job, asked)
         price = priced(seconds, asked, chain.config.prices)
         why = f"{state.state}: {state.reason}".rstrip(": ")

@@ -153,14 +153,13 @@ class Plan:
         Memory grows by as much with every attempt: the one before may have been killed for it.
         """
         jobs = self.chain.of_stage(stage)
-        studies = {job.wildcards.get("study") for job in jobs} or {None}
-        amounts = {getattr(self.config.resources_of(stage, study), what) for study in studies}
+        given = [self.chain.resources_of(job) for job in jobs] or [self.config.resources_of(stage)]
+        amounts = {getattr(one, what) for one in given}
         if len(amounts) == 1 and what != "mem_mb":
             return int(amounts.pop())
 
         def asked(wildcards: Mapping[str, str], attempt: int) -> int:
-            study = dict(wildcards.items()).get("study")
-            amount = int(getattr(self.config.resources_of(stage, study), what))
+            amount = int(getattr(self.chain.resources_of(self._job(stage, wildcards)), what))
             return amount * attempt if what == "mem_mb" else amount
 
         return signed(asked)

@@ -13,12 +13,14 @@ prompt x a decoding, so two variants may share a checkpoint; a base model has no
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
 
 from regen.chain import across, foundation, results, study, sweeps
 from regen.chain.study import Home
 from regen.errors import InputError, nearest
 from regen.provenance import Input, Job
 from regen.schema import Config
+from regen.schema.common import Resources
 from regen.schema.models import EncoderModel, GgufModel
 
 STAGES = (
@@ -92,6 +94,12 @@ class Chain:
                 raise InputError(f"{stage}: there is no {key} {value!r}{nearest(value, values)}")
             others = others_here
         raise InputError(f"{stage}: nothing at {wanted}; name all of {sorted(others[0].wildcards)}")
+
+    def resources_of(self, job: Job) -> Resources:
+        """What the configuration gives a job, by its stage, its study and its base model."""
+        base = job.inputs.get("base")
+        name = Path(base.path).name if isinstance(base, Input) else job.wildcards.get("base")
+        return self.config.resources_of(job.stage, job.wildcards.get("study"), name)
 
     def of_stage(self, stage: str, study: str | None = None) -> list[Job]:
         """Jobs of a stage, of one study if it is named."""

@@ -21,7 +21,7 @@ DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCE
 def build(chain: Chain, job: Job, force: bool = False) -> None:
     """Make a job's folder and say so."""
     # As many threads as the workflow gives the stage: sums, and so bytes, depend on their number.
-    asked = chain.config.resources_of(job.stage, job.wildcards.get("study"))
+    asked = chain.resources_of(job)
     os.environ.setdefault("OMP_NUM_THREADS", str(asked.threads))
     digests = Digests()
     try:

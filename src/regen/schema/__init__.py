@@ -122,6 +122,8 @@ class Config(Section):
     """the appendix on the tests"""
     resources: dict[str, Resources] = {}
     """by stage; "default" for the others. A study may ask for other ones"""
+    model_resources: dict[Name, dict[str, Resources]] = {}
+    """by base model and stage, for its jobs in any study: a large model among small ones"""
     prices: Prices | None = None
     """of the machines that all this runs on; null where none is known"""
 
@@ -188,7 +190,7 @@ class Config(Section):
         for training, recipe in study.trainings.items():
             processes = recipe.optimisation.processes
             for stage in ("training", "sweep") if training in swept else ("training",):
-                gpu = self.resources_of(stage, name).gpu
+                gpu = self.resources_of(stage, name, study.base).gpu
                 if processes > 1 and gpu != processes:
                     raise ValueError(
                         f"studies.{name}.trainings.{training}.optimisation.processes: {processes}, "
@@ -212,11 +214,14 @@ class Config(Section):
         except ValueError as error:
             raise ValueError(f"{where}.{error}") from None
 
-    def resources_of(self, stage: str, study: str | None = None) -> Resources:
-        """Of the study's own for the stage, else the stage's, else the default."""
-        own = self.studies[study].resources if study in self.studies else {}
-        found = own.get(stage) or self.resources.get(stage) or self.resources.get("default")
-        return found or Resources()
+    def resources_of(
+        self, stage: str, study: str | None = None, base: str | None = None
+    ) -> Resources:
+        """What the base model asks for in the stage, else the study, else the stage, else all."""
+        by_model = self.model_resources.get(base or "", {})
+        by_study = self.studies[study].resources if study in self.studies else {}
+        found = by_model.get(stage) or by_study.get(stage) or self.resources.get(stage)
+        return found or self.resources.get("default") or Resources()
 
 
 def json_schema() -> dict[str, Any]:
