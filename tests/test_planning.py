@@ -45,13 +45,22 @@ def merged(project: Path, workdir: Path) -> dict[str, Any]:
 def test_only_memory_grows_with_the_attempts(merged: dict[str, Any]) -> None:
     plan = Plan(merged, workflow())
     asked = merged["studies"]["qa"]["resources"]["training"]
+    address = {"study": "qa", "training": "qlora", "seed": "42"}
     for what, factors in (("mem_mb", (1, 2, 3)), ("threads", (1, 1, 1)), ("runtime", (1, 1, 1))):
         amount = plan.ask("training", what)
         # A number where no study asks for something else.
-        found = [
-            amount({"study": "qa"}, attempt=n) if callable(amount) else amount for n in (1, 2, 3)
-        ]
+        found = [amount(address, attempt=n) if callable(amount) else amount for n in (1, 2, 3)]
         assert found == [asked[what] * factor for factor in factors]
+
+
+def test_a_base_model_has_its_own_amounts_in_any_study(merged: dict[str, Any]) -> None:
+    merged["model_resources"] = {"smollm2": {"prediction": {"gpu": 1, "mem_mb": 9000}}}
+    plan = Plan(merged, workflow())
+    asked = {"scale": "embedded", "study": "traits", "run": "base", "split": "test"}
+    for variant, gpu in (("base", 1), ("base-nf4", 0)):  # base is of smollm2
+        assert plan.ask("prediction", "gpu")(asked | {"variant": variant}, attempt=1) == gpu
+    memory = plan.ask("prediction", "mem_mb")(asked | {"variant": "base"}, attempt=2)
+    assert memory == 18000
 
 
 def test_a_node_forces_what_was_forced_here(
