@@ -170,7 +170,7 @@ def test_metrics_are_ranked_against_each_other(made: dict[str, Any]) -> None:
     }
 
 
-TABLES = ("kinds", "wins", "ranking", "abstention", "behaviour")
+TABLES = ("kinds", "wins", "ranking", "abstention", "measures", "behaviour")
 
 
 @pytest.fixture
@@ -204,7 +204,7 @@ def test_every_cell_stands_at_its_source(printed: Path, name: str) -> None:
     assert found > 3
 
 
-def test_tables_say_what_was_counted(printed: Path) -> None:
+def test_tables_say_what_was_counted(made: dict[str, Any], printed: Path) -> None:
     def row(table: str, name: str) -> list[str]:
         rows = read_json(printed / "tables" / f"{table}.json")["rows"]
         return [c["text"] for one in rows if one["name"] == name for c in one["cells"]]
@@ -214,6 +214,11 @@ def test_tables_say_what_was_counted(printed: Path) -> None:
     ]  # fmt: skip
     assert row("abstention", "a")[1].startswith("100.0 [")
     assert row("abstention", "a")[3:] == ["50.0 [9.5, 90.5]", "4"]
+    means = read_json(printed / "statistics" / "variants.json")
+    measured = [column["name"] for column in read_json(printed / "tables/measures.json")["columns"]]
+    assert set(measured) == {"variant", *made["ranking"]}
+    shown = dict(zip(measured, row("measures", "b"), strict=True))
+    assert shown["overlap"] == f"{100 * means['b']['overlap']['mean']:.1f}"
     assert len(row("kinds", "b")) == 3
     # Overlaps of b's four items of kind aim (i1, i3, i5, i7): 0.25, 0.75, 0, 1.
     assert row("kinds", "b")[1].startswith("50.0 [")

@@ -56,9 +56,10 @@ def folder(tmp_path: Path) -> Path:
         tmp_path / "common.json", {"all": {"variants": ["base", "qlora"], "metrics": metrics}}
     )
     write_json(tmp_path / "failures.json", {
-        "base": {"answers": 4, "failed": 3, "reasons": {"not JSON": 2, "truncated": 1},
+        "base": {"answers": 4, "failed": 3, "valid": 1, "reasons": {"not JSON": 2, "truncated": 1},
                  "most": "not JSON"},
-        "qlora": {"answers": 12, "failed": 0, "reasons": {}, "most": {"absent": "nothing failed"}},
+        "qlora": {"answers": 12, "failed": 0, "valid": 12, "reasons": {},
+                  "most": {"absent": "nothing failed"}},
     })  # fmt: skip
     return tmp_path
 
@@ -66,7 +67,7 @@ def folder(tmp_path: Path) -> Path:
 def tables(folder: Path) -> list[Table]:
     read = Statistics(folder)
     return [
-        traits_table(read, "t", SPOKEN, METRICS),
+        traits_table(folder / "failures.json", read, "t", SPOKEN, METRICS),
         common_table(folder / "common.json", read, "t", SPOKEN, METRICS),
         validity_table(folder / "failures.json", read, "t", SPOKEN),
         explanations_table(read, "t", SPOKEN, METRICS),
@@ -90,6 +91,14 @@ def test_only_the_traits_that_were_asked_for_have_columns(folder: Path) -> None:
     names = [column.name for column in tables(folder)[0].columns]
     assert {"all", "fillers", "interesting"} <= set(names)
     assert not {"witty", "upbeat"} & set(names)
+
+
+def test_own_errors_are_of_the_valid_answers_and_the_worst_of_all(folder: Path) -> None:
+    table = tables(folder)[0]
+    at = [column.name for column in table.columns].index("answers")
+    assert {row.name: row.cells[at].text for row in table.rows} == {
+        "own/base": "1", "own/qlora": "12", "worst/base": "4", "worst/qlora": "12",
+    }  # fmt: skip
 
 
 def test_reasons_are_counted_and_named_below(folder: Path) -> None:

@@ -94,7 +94,14 @@ def cells(made: Path, name: str) -> dict[str, dict[str, Any]]:
     return {row["name"]: dict(zip(columns, row["cells"], strict=True)) for row in content["rows"]}
 
 
-OF_ANSWERS = {"kinds", "wins", "ranking", "abstention", "behaviour"}  # see test_answers.py
+OF_ANSWERS = {
+    "kinds",
+    "wins",
+    "ranking",
+    "abstention",
+    "measures",
+    "behaviour",
+}  # see test_answers.py
 FEEDBACK = {"traits", "common", "validity", "explanations"}  # tested with its benchmark
 OF_SETS = {"diversity", "quality", "passing", "changes", "objectives", "spending"}  # test_sets.py
 OTHERS = {"comparison", "tests", "per-seed", "rubric", "sweeps"}  # test_tables, solutions, sweep

@@ -102,7 +102,9 @@ def classes(summary: dict[str, Any]) -> list[str]:
     return [] if set(per_class) == {"absent"} else list(per_class)
 
 
-def numbers_of_selection(file: Path, metrics: dict[str, Metric]) -> Iterator[Number]:
+def numbers_of_selection(
+    file: Path, spoken: dict[str, str], metrics: dict[str, Metric]
+) -> Iterator[Number]:
     """What a choice on the dev split came to: keys such as speech/selection/rank/r."""
     study, folder = file.parents[2].name, f"selection/{file.parent.name}"
     chosen = read_json(file)
@@ -116,8 +118,10 @@ def numbers_of_selection(file: Path, metrics: dict[str, Metric]) -> Iterator[Num
     yield number("n_items", "{:d}", 1, "n_items")
     metric = metrics[chosen["metric"]]
     yield number("value", metric.pattern(), metric.factor, "winner", "value")
-    for name in ("name", "r", "alpha", "targets", "trainable"):
+    for name in ("r", "alpha", "targets", "trainable"):
         yield number(name, "{}", 1, "winner", name)
+    winner, source = chosen["winner"]["name"], Source(folder, file.name, "/winner/name")
+    yield Number(f"{study}/{folder}/name", spoken.get(winner, winner), winner, (source,))
     count, source = len(chosen["points"]), Source(folder, file.name, "/points")
     yield Number(f"{study}/{folder}/points", str(count), count, (source,))
 

@@ -87,7 +87,8 @@ def paper(
     for study, folder in zip(studies, statistics, strict=True):
         numbers += numbers_of(study, folder, spoken[study], known[study])
     for selection in selections:
-        numbers += numbers_of_selection(selection, known[selection.parents[2].name])
+        study = selection.parents[2].name
+        numbers += numbers_of_selection(selection, spoken[study], known[study])
     for search in searches:
         numbers += numbers_of_search(search, known[search.parents[2].name])
     for made in answers:

@@ -89,6 +89,6 @@ def test_a_subset_of_an_unknown_variant_is_an_error(files: list[Path]) -> None:
 def test_failures_are_counted_by_reason_over_all_runs(files: list[Path]) -> None:
     found = failures(files)
     assert found["tuned"] == {
-        "answers": 12, "failed": 2, "reasons": {"truncated": 2}, "most": "truncated",
+        "answers": 12, "failed": 2, "valid": 10, "reasons": {"truncated": 2}, "most": "truncated",
     }  # fmt: skip
     assert found["mean"]["failed"] == 0 and found["mean"]["most"] == Absent("nothing failed")

@@ -35,6 +35,7 @@ TABLES = (
     "wins",
     "ranking",
     "abstention",
+    "measures",
     "behaviour",
     "diversity",
     "quality",
@@ -258,10 +259,11 @@ def searched(study: Study) -> dict[str, str]:
 
 
 def trained(study: Study) -> dict[str, str]:
-    """What each recipe is called: as the first variant that answers with it, else by its label."""
+    """What each recipe is called: as the first variant that answers with it, after all its epochs
+    rather than some; else by its label."""
     own = {name: spoken_label(one) for name, one in study.labels.items() if name in study.trainings}
     spoken = {name: row["spoken"] for name, row in labels(study).items()}
-    variants = reversed(study.variants.items())
+    variants = sorted(reversed(study.variants.items()), key=lambda one: one[1].epoch is None)
     using = {row.training: spoken[name] for name, row in variants if name in spoken}
     return {name: using.get(name, own.get(name, name)) for name in study.trainings}
 

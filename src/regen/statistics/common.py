@@ -58,7 +58,7 @@ def _mean(side: Runs, metric: str, kept: np.ndarray) -> dict[str, float | Absent
 
 
 def failures(scores: Sequence[Path]) -> dict[str, Any]:
-    """{variant: {"answers", "failed", "reasons": {reason: count}, "most"}}, over all its runs.
+    """{variant: {"answers", "failed", "valid", "reasons": {reason: count}, "most"}}, of all runs.
 
     scores: items.jsonl files; those of several samples an item name no reasons and are left out.
     most: the most frequent reason, absent where nothing failed.
@@ -77,6 +77,7 @@ def failures(scores: Sequence[Path]) -> dict[str, Any]:
         variant: {
             "answers": count,
             "failed": reasons[variant].total(),
+            "valid": count - reasons[variant].total(),
             "reasons": dict(reasons[variant]),
             "most": _most(reasons[variant]),
         }

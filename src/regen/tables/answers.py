@@ -177,6 +177,41 @@ def abstention_table(answers: Sequence[Path], study: str, spoken: Mapping[str, s
     )
 
 
+def measures_table(
+    read: Statistics,
+    answers: Sequence[Path],
+    study: str,
+    spoken: Mapping[str, str],
+    metrics: Mapping[str, Metric],
+) -> Table:
+    """A row a variant: its mean in each of the metrics whose rankings are compared."""
+    documents = _documents(answers)
+    rankings = [row["metrics"] for document in documents for row in document.content["ranking"]]
+    names = list(dict.fromkeys(name for pair in rankings for name in pair))
+    rows = [
+        Row(
+            variant,
+            (
+                Cell(words),
+                *(_habit(read.variant(variant, name, "mean"), metrics[name]) for name in names),
+            ),
+        )
+        for variant, words in spoken.items()
+        if names
+    ]
+    return Table(
+        name="measures",
+        study=study,
+        caption="Means of several measures on the test split; the baselines show what each is "
+        "worth by itself.",
+        columns=(
+            label_column("variant", "Variant", spoken.values()),
+            *(Column(name, metrics[name].heading) for name in names),
+        ),
+        rows=tuple(rows),
+    )
+
+
 def behaviour_table(
     read: Statistics,
     answers: Sequence[Path],
@@ -217,10 +252,10 @@ def behaviour_table(
         rows=tuple(rows),
         notes=(
             "Length: words by words of the expected answer. On topic: similarity to question and "
-            "text. Unsupported: the share of an answer's "
-            "numbers that neither text nor question has. Openings: the chance that two answers "
-            "begin with the same three words, and the share of the most frequent such beginning, "
-            "abstentions apart.",
+            "text. Abstentions count in both, and are short. Unsupported: the share of an answer's "
+            "numbers that neither text nor question has, where it has numbers. Openings: the "
+            "chance that two answers begin with the same three words, and the share of the most "
+            "frequent such beginning, abstentions apart.",
         ),
     )
 

@@ -22,21 +22,26 @@ def traits_of(read: Statistics) -> list[str]:
 
 
 def traits_table(
-    read: Statistics, study: str, spoken: dict[str, str], metrics: dict[str, Metric]
+    file: Path, read: Statistics, study: str, spoken: dict[str, str], metrics: dict[str, Metric]
 ) -> Table:
-    """Two rows a variant: errors of its own valid answers, and with failures at their worst."""
+    """Two rows a variant: errors of its own valid answers, and with failures at their worst.
+
+    file: failures.json of the statistics
+    """
     traits = traits_of(read)
+    failures = Document(file, "statistics")
     rows = []
-    for block, (kind, words) in enumerate({ERROR: "own", BOUND: "worst"}.items()):
+    kinds = {ERROR: ("own", "valid"), BOUND: ("worst", "answers")}
+    for block, (kind, (words, counted)) in enumerate(kinds.items()):
         for variant in spoken if traits else ():
             cells = [
                 cell(metrics[name].pattern(), read.variant(variant, name, "mean"))
                 for name in (kind, *(f"{kind}-{trait}" for trait in traits))
             ]
             coverage = cell("{:.1f}", read.variant(variant, ERROR, "coverage"), scale=100)
-            items = cell("{:d}", read.variant(variant, kind, "n_items"))
+            answers = failures.cell(variant, counted, pattern="{:d}")
             label = (Cell(words), Cell(spoken[variant]))
-            rows.append(Row(f"{words}/{variant}", (*label, items, coverage, *cells), block=block))
+            rows.append(Row(f"{words}/{variant}", (*label, answers, coverage, *cells), block=block))
     return Table(
         name="traits",
         study=study,
@@ -44,17 +49,17 @@ def traits_table(
         "and with each failure at its worst, the score that is farthest from the target; smaller "
         "is better.",
         columns=(
-            Column("failures", "Answers", numeric=False),
+            Column("failures", "Failures", numeric=False),
             Column("variant", "Variant", numeric=False, width=0.26),
-            Column("items", "Items"),
+            Column("answers", "Answers"),
             Column("coverage", "Valid (%)"),
             *(Column(name, words) for name, words in _columns(traits)),
         ),
         rows=tuple(rows),
         notes=(
             "Errors of different models' own answers are of different items and cannot be "
-            "compared; those with failures at their worst are of all items. Items: with an answer "
-            "that counts in every run.",
+            "compared; those with failures at their worst are of all items. Answers: that count, "
+            "of all runs together; an error is the mean of the runs' means over theirs.",
         ),
     )
 
@@ -187,8 +192,9 @@ def explanations_table(
         ),
         rows=tuple(rows),
         notes=(
-            "Agree: the first word of the explanation that says high or low, or the like, is on "
+            "Agree: the last word of the explanation that says high or low, or the like, is on "
             "the side of the middle on which the score is. Grounded: share of the pieces of "
-            "evidence that stand in the transcript.",
+            "evidence that stand in the transcript, the number of lines that it leaves out "
+            "included. Means over each run's own valid answers.",
         ),
     )

@@ -11,6 +11,7 @@ from regen.tables.answers import (
     abstention_table,
     behaviour_table,
     by_level_table,
+    measures_table,
     ranking_table,
     wins_table,
 )
@@ -66,8 +67,8 @@ def tables(
     spending: dict[str, Any] | None = None,
 ) -> None:
     """Write comparison (the study's main table), tests, per-seed, grid, adapters, agreement,
-    calibration, confidence, thresholds, prompts, kinds, wins, ranking, abstention, behaviour,
-    traits, common, validity, explanations, rubric, diversity, quality, passing, changes,
+    calibration, confidence, thresholds, prompts, kinds, wins, ranking, abstention, measures,
+    behaviour, traits, common, validity, explanations, rubric, diversity, quality, passing, changes,
     objectives, sweeps, and the measured ones: cost, speed, spending.
 
     selections: selection.json files; agreements: folders;
@@ -93,9 +94,10 @@ def tables(
     write_table(comparison_table(read, study, variants, main, known[main], reference), out)
     write_table(tests_table(read, study, spoken, known), out)
     write_table(per_seed_table(read, study, spoken), out)
-    write_table(traits_table(read, study, spoken, known), out)
+    failures = statistics / "failures.json"
+    write_table(traits_table(failures, read, study, spoken, known), out)
     write_table(common_table(statistics / "common.json", read, study, spoken, known), out)
-    write_table(validity_table(statistics / "failures.json", read, study, spoken), out)
+    write_table(validity_table(failures, read, study, spoken), out)
     write_table(explanations_table(read, study, spoken, known), out)
     write_table(rubric_table(read, study, spoken, known), out)
     write_table(grid_table(selections, study, spoken, known), out)
@@ -116,6 +118,7 @@ def tables(
     write_table(wins_table(answers, study, spoken, known), out)
     write_table(ranking_table(answers, study, known), out)
     write_table(abstention_table(answers, study, spoken), out)
+    write_table(measures_table(read, answers, study, spoken, known), out)
     write_table(behaviour_table(read, answers, study, spoken, known), out)
     write_table(diversity_table(read, study, spoken, known), out)
     write_table(quality_table(read, study, spoken, known), out)
