@@ -251,6 +251,10 @@ def test_a_ragged_or_doubled_row_is_refused() -> None:
 def test_absent_values_print_their_reason_or_end_the_text() -> None:
     absent = Absent("one seed")
     assert cell("{:.1f} ± {:.1f}", (absent, SOURCE), (0.1, SOURCE)).text == "n/a (one seed)"
+    # A limit that was cut to what a share can be is a whole number in JSON.
+    found = ((n, SOURCE) for n in (0.5, 0, 1, 3))
+    whole = cell("{:.1f} [{:.1f}, {:.1f}] ({:d})", *found, scale=100)
+    assert whole.text == "50.0 [0.0, 100.0] (3)"
     assert cell("{:.1f} ± {:.1f}", (0.5, SOURCE), (absent, SOURCE)).text == "0.5"
     assert cell("{:.1f} [{:.1f}, {:.1f}]", (0.5, SOURCE), (absent, SOURCE), (1.0, SOURCE)).text == (
         "0.5"

@@ -1,5 +1,6 @@
 """Intervals, Holm, sign test, pass@k, power and bootstrap against independent implementations."""
 
+import json
 from itertools import combinations, product
 
 import numpy as np
@@ -20,6 +21,7 @@ from regen.statistics.bootstrap import (
 )
 from regen.statistics.families import holm
 from regen.statistics.intervals import (
+    Interval,
     clopper_pearson,
     one_run_interval,
     seed_item_interval,
@@ -247,3 +249,10 @@ def test_bootstrap_does_not_see_the_order_of_items(order: list[int]) -> None:
     x = np.arange(30) % 4 / 3
     one, other = bootstrap_mean(x, resamples=500), bootstrap_mean(x[order], resamples=500)
     assert (one.low, one.high) == pytest.approx((other.low, other.high))
+
+
+def test_a_limit_that_is_cut_is_written_as_the_others_are() -> None:
+    """As 1.0: a reader that meets 1 among shares takes it for a count."""
+    cut = Interval(-0.2, 1.3, "t").within(0, 1)
+    assert json.dumps([cut.low, cut.high]) == "[0.0, 1.0]"
+    assert Interval(0.2, 0.3, "t").within(0, 1) == Interval(0.2, 0.3, "t")

@@ -25,9 +25,9 @@ class Interval:
         """Cut to what the parameter can be, which takes nothing from its coverage."""
         low, high = self.low, self.high
         if least is not None and not isinstance(low, Absent):
-            low = max(low, least)
+            low = max(low, float(least))
         if most is not None and not isinstance(high, Absent):
-            high = min(high, most)
+            high = min(high, float(most))
         return Interval(low, high, self.name)
 
 

@@ -115,7 +115,9 @@ def _printed(pattern: str, values: tuple[Value, ...], scale: float) -> str:
     for place, value in zip(places[1:], values, strict=True):
         if isinstance(value, Absent):
             return text.rstrip(" ±([,")
-        scaled = value * scale if isinstance(value, float) else value
-        text += ("{" + place).format(scaled)
+        # A whole number is scaled, too, unless it is printed as a count.
+        if isinstance(value, float | int) and not place.startswith(":d"):
+            value = value * scale
+        text += ("{" + place).format(value)
     numeric = all(isinstance(value, float | int) for value in values)
     return MINUS.sub("−", text) if numeric else text
