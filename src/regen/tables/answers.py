@@ -206,7 +206,7 @@ def measures_table(
         "worth by itself.",
         columns=(
             label_column("variant", "Variant", spoken.values()),
-            *(Column(name, metrics[name].heading) for name in names),
+            *(Column(name, metrics[name].heading, width=0.12) for name in names),
         ),
         rows=tuple(rows),
     )

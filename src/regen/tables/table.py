@@ -52,7 +52,8 @@ class Cell:
 class Column:
     """A heading; numbers stand right, words left.
 
-    width: share of the line that words may take before they are broken; None for all they need
+    width: share of the line that words, or a long heading, may take before they are broken; None
+        for all they need
     head: stands above this column and its neighbours of the same head
     above: of the first column: the paper prints it as a line above each block of rows
     """
@@ -299,7 +300,8 @@ def _heads(columns: Sequence[Column]) -> list[str]:
 
 def _shape(column: Column) -> str:
     if column.width is not None:
-        return rf">{{\raggedright\arraybackslash}}p{{{column.width}\linewidth}}"
+        ragged = r"\raggedleft" if column.numeric else r"\raggedright"
+        return rf">{{{ragged}\arraybackslash}}p{{{column.width}\linewidth}}"
     return "r" if column.numeric else "l"
 
 
