@@ -502,6 +502,23 @@ def test_a_study_can_ask_for_resources_of_its_own(project: Path) -> None:
         check(configuration(project, "studies.speech.resources.trainign={threads: 2}"))
 
 
+def test_a_recipe_is_called_as_after_all_its_epochs(project: Path) -> None:
+    """Its cost is that of all of them, also where an earlier variant answers after one."""
+    of = Chain(check(configuration(project)))
+    assert next(iter(of.config.studies["traits"].variants)) != "qlora"
+    called = of.job("tables", study="traits").params["called"]["trainings"]
+    assert called == {"qlora": "QLoRA (epoch 3)"}
+
+
+def test_an_overlay_takes_a_sweep_out(project: Path) -> None:
+    assert check(configuration(project)).studies["math"].sweeps
+    assert (
+        not check(configuration(project, "studies.math.sweeps.warm-start=null"))
+        .studies["math"]
+        .sweeps
+    )
+
+
 def test_a_base_model_can_ask_for_resources_of_its_own(project: Path) -> None:
     """In every study, and before what a study asks for."""
     large = "model_resources.smollm2-nf4={prediction: {gpu: 1}, models: {mem_mb: 9000}}"
