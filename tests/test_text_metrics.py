@@ -86,6 +86,10 @@ def test_rouge_l_is_what_the_library_prints(answer: str, expected: str, score: f
         ("It is not stated in the text.", True),
         ("The text contains no information on that.", True),
         ("There is no information about it.", True),
+        ("The software used is not specified.", True),
+        ("Doses were not stated; the rest is known.", True),
+        ("The dose was not specified in advance.", False),
+        ("Choose a sentence of the text that does not include that detail.", False),
         ("The study did not include children.", True),  # the rule errs here, and is stated
         ("Sleep did not improve.", False),
         ("The text says that tea helps.", False),

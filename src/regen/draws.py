@@ -135,9 +135,9 @@ def perplexities(
         return dict.fromkeys(items, Absent("the base is not asked"))
     import torch
 
-    from regen.models.loading import load
+    from regen.models.packed import load_packed
 
-    model = load(base)
+    model = load_packed(base)
     template = task.template("baseline")
     end = model.end_ids[:1]
     asked = {name: model.encode(task.prompt(item, template)) for name, item in items.items()}

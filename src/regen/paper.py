@@ -127,7 +127,8 @@ def paper(
             study = figure.parents[1].name
             copy(figure / f"{figure.name}.pdf", folder / "figures" / study / f"{figure.name}.pdf")
         for file, part in (("abstracts", "abstracts"), ("studies", "sections")):
-            inputs = "".join(f"\\input{{{part}/{study}}}\n" for study in studies)
+            # A file ends with a line of its own; another one would be a second space.
+            inputs = "".join(f"\\input{{{part}/{study}}}%\n" for study in studies)
             write_text(folder / f"{file}.tex", inputs)
         settings = {"papertitle": title, "paperscale": scale, "paperstamp": stamp or ""}
         lines = (rf"\newcommand{{\{name}}}{{{escape(text)}}}" for name, text in settings.items())

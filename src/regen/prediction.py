@@ -160,8 +160,7 @@ def _model_answers(
 ) -> tuple[list[Prediction], dict[str, Any]]:
     """The records, and what was measured: seconds of each part, memory."""
     from regen.models.cost import peak_memory_mib
-    from regen.models.loading import load
-    from regen.models.packed import pack
+    from regen.models.packed import load_packed
     from regen.models.protocol import Decoding
 
     settings = dict(decoding)
@@ -171,8 +170,7 @@ def _model_answers(
     drawing = None if from_logits else Decoding(**settings)
 
     loading = time.monotonic()
-    model = load(*model_folders)
-    model.network = pack(model.network)
+    model = load_packed(*model_folders)
     reading = time.monotonic()
     # Clips are read once; their features stay in memory.
     lengths = [len(model.encode(prompt).ids) for _, prompt in asked]

@@ -10,11 +10,13 @@ from regen.texts import keywords, numbers, words
 ARTICLES = frozenset({"a", "an", "the"})
 ABSTAINS = re.compile(
     r"\b(?:text|passage|context|excerpt|abstract|article|paper|document|study)\b"
-    r"(?: \w+){0,2} (?:(?:does|do|did)(?: not|n['’]t) (?:\w+ )?(?:include|mention|provide|specify"
-    r"|state|report|say|contain|give|tell|describe|indicate)"
+    r"(?: (?!that\b|which\b)\w+){0,2} (?:(?:does|do|did)(?: not|n['’]t) (?:\w+ )?"
+    r"(?:include|mention|provide|specify|state|report|say|contain|give|tell|describe|indicate)"
     r"|(?:contains|gives|provides|includes|has) no (?:such |further )?(?:information|detail))"
     r"|\bnot (?:explicitly |directly )?(?:mentioned|provided|specified|stated|included|reported"
     r"|given|described|available) (?:in|by) the\b"
+    r"|\b(?:is|are|was|were) not (?:explicitly |directly |further )?(?:mentioned|specified|stated)"
+    r"(?=[.;]|$)"
     r"|\bno (?:such )?(?:information|detail)s? (?:is|are|was|about|on)\b"
     r"|\bcannot be (?:determined|answered)\b",
     re.IGNORECASE,

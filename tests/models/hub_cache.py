@@ -183,13 +183,15 @@ def make_omni(folder: Path) -> None:
 
 
 def make_qwen2(folder: Path) -> None:
-    """Qwen2.5: biases in the attention, tied embeddings."""
+    """Qwen2.5: biases in the attention, tied embeddings, and settings of its own for drawing."""
     from transformers import Qwen2Config, Qwen2ForCausalLM
 
     tokenizer = qwen_tokenizer(["<|im_start|>"])
     tokenizer.chat_template = CHAT_TEMPLATE
     config = Qwen2Config(**_sizes(tokenizer), tie_word_embeddings=True)
     _save(Qwen2ForCausalLM, config, tokenizer, folder)
+    drawing = {"do_sample": True, "repetition_penalty": 5.0, "temperature": 0.7, "top_k": 20}
+    (folder / "generation_config.json").write_text(json.dumps(drawing))
 
 
 def make_qwen3(folder: Path) -> None:

@@ -77,6 +77,20 @@ def test_scores_are_those_of_the_classes_own_forward_pass(fetched: Any, name: st
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_greedy_text_is_the_likeliest_token_each_time(fetched: Any, name: str) -> None:
+    """Whatever a model's own settings are: Qwen2.5 comes with a penalty on repetitions."""
+    model = load(fetched(name))
+    ids = list(model.encode(PROMPTS[1]).ids)
+    expected: list[int] = []
+    while len(expected) < 12 and not set(expected) & set(model.end_ids):
+        with torch.no_grad():
+            logits = model.network(torch.tensor([ids + expected])).logits[0, -1]
+        expected.append(int(logits.argmax()))
+    (said,) = model.generate_batch(PROMPTS[1:2], Decoding(max_new_tokens=12))
+    assert list(said.ids) == expected
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("rows", [1, 3])
 def test_packed_weights_say_the_same(fetched: Any, name: str, rows: int) -> None:
     """Biases included, which a fresh model has at 0, and the head that is the embedding, too."""
@@ -91,9 +105,18 @@ def test_packed_weights_say_the_same(fetched: Any, name: str, rows: int) -> None
     model.network = pack(model.network)
     packed = [m for m in model.network.modules() if isinstance(m, PackedLinear)]
     assert len(packed) == len(linear) > 10
+    assert not [m for m in model.network.modules() if type(m) is torch.nn.Linear]
     found = model.score_options(PROMPTS[:rows], ("4", "10, as I said"))
     np.testing.assert_allclose(found, expected, atol=1e-3)
     assert model.generate_batch(PROMPTS[:rows], Decoding(max_new_tokens=4)) == said
+
+
+def test_packed_weights_refuse_to_be_trained(fetched: Any) -> None:
+    model = load(fetched(QWEN2_IDS[0], dtype="float32", device="cpu"))
+    model.network = pack(model.network)
+    rows = [model.encode(prompt) for prompt in PROMPTS]
+    with pytest.raises(RuntimeError, match="packed weights have no gradient"):
+        answer_loss(model, rows, [model.answer_ids("4")] * 3)
 
 
 def test_weights_in_fewer_bits_stay_as_they_are(fetched: Any) -> None:
@@ -113,8 +136,11 @@ def alike(long: int) -> list[Prompt]:
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("long", [1, 30])
-def test_a_common_beginning_changes_no_logit(fetched: Any, name: str, long: int) -> None:
-    model = load(fetched(name))
+@pytest.mark.parametrize("quantisation", ["none", "nf4"])
+def test_a_common_beginning_changes_no_logit(
+    fetched: Any, name: str, long: int, quantisation: str
+) -> None:
+    model = load(fetched(name, quantisation=quantisation))
     prompts = alike(long)
     seen: list[Any] = []
     model.network.register_forward_hook(lambda _, __, given: seen.append(given.logits[:, -1]))
@@ -126,6 +152,9 @@ def test_a_common_beginning_changes_no_logit(fetched: Any, name: str, long: int)
 
     alone = np.concatenate([first_logits([prompt]) for prompt in prompts])
     np.testing.assert_allclose(first_logits(prompts), alone, atol=2e-3)
+    for options in (("4", "8"), ("4", "10, as I said")):  # a pass for all, and one an option
+        each = [model.score_options([prompt], options)[0] for prompt in prompts]
+        np.testing.assert_allclose(model.score_options(prompts, options), each, atol=5e-3)
 
 
 @pytest.mark.parametrize("name", NAMES)

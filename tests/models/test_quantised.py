@@ -1,6 +1,7 @@
 """A base that stands for another one, held in four bits."""
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,15 @@ def test_rounded_weights_score_and_learn_as_those_in_four_bits(
         assert torch.allclose(weight, adapters[1][name], atol=1e-4), name
     plain = load(whole).score_options(asked, ("yes", "no"))
     assert abs(plain - scores[1]).max() > 0.01
+
+
+def test_without_bitsandbytes_nothing_is_called_rounded(
+    pair: tuple[Path, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "bitsandbytes", None)
+    with pytest.raises(InputError, match=r"whole: cannot be rounded.*name whole itself"):
+        rounded(of=pair[0], out=tmp_path / "rounded")
+    assert not (tmp_path / "rounded").exists()
 
 
 def test_only_a_language_model_is_rounded(tmp_path: Path) -> None:

@@ -1,16 +1,20 @@
 """Text models: scores and text against the plainest computation, one row at a time, no padding."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+import transformers
 
 from regen.benchmarks.base import Prompt, Shot
 from regen.errors import InputError
 from regen.models.loading import load
 from regen.models.protocol import Decoding, Generates
+from regen.models.text import CausalLM
 
 PROMPTS = [Prompt("the cat " * n + "?", system="s" if n % 2 else None) for n in range(1, 8)]
 
@@ -124,3 +128,42 @@ def test_a_model_answers_a_plain_question(reading: Path) -> None:
     model = load(reading)
     assert isinstance(model, Generates)
     assert isinstance(model.generate("the cat?"), str)
+
+
+def chunked() -> Any:
+    """Llama 4: three layers of four attend to the chunk of text that they are in."""
+    kinds = ["chunked_attention", "full_attention"]
+    more = {"attention_chunk_size": 64, "layer_types": kinds, "num_local_experts": 2}
+    return transformers.Llama4ForCausalLM(transformers.Llama4TextConfig(**SIZES, **more))
+
+
+def recurrent() -> Any:
+    """Qwen3-Next: a layer without attention, whose state is that of all tokens before."""
+    kinds = ["linear_attention", "full_attention"]
+    more = {"layer_types": kinds, "num_experts": 2, "num_experts_per_tok": 1}
+    return transformers.Qwen3NextForCausalLM(transformers.Qwen3NextConfig(**SIZES, **more))
+
+
+SIZES = {
+    "vocab_size": 400,
+    "hidden_size": 64,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 2,
+    "head_dim": 32,
+    "initializer_range": 0.3,
+}
+
+
+@pytest.mark.parametrize("made", [chunked, recurrent])
+def test_a_common_beginning_is_read_apart_only_where_padding_does_not_matter(
+    reading: Path, made: Callable[[], Any]
+) -> None:
+    """Answers are those of each row alone, though the layers are not all of the usual kind."""
+    torch.manual_seed(3)
+    model = CausalLM(made().eval(), load(reading).tokenizer)
+    prompts = [Prompt("the cat " * n, system="sat on the mat " * 9) for n in (1, 4, 30)]
+    together = model.score_options(prompts, ("yes", "no"))
+    alone = [model.score_options([prompt], ("yes", "no"))[0] for prompt in prompts]
+    np.testing.assert_allclose(together, alone, atol=2e-3)

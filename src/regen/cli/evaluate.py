@@ -48,12 +48,12 @@ def evaluate(
     if data is not None and len(benchmark) > 1:
         raise InputError("--data: is for one --benchmark; leave it out, or ask one at a time")
     from regen.evaluation import evaluate_all
-    from regen.models.loading import load
+    from regen.models.packed import load_packed
     from regen.models.protocol import Decoding
 
     folders = {benchmark[0]: data} if data is not None else {}
     results = evaluate_all(
-        load(model, checkpoint),
+        load_packed(model, checkpoint),
         benchmark,
         num_samples,
         split,

@@ -24,9 +24,10 @@ def load(base: Path, adapter: Path | None = None) -> LocalModel:
 
     `base` holds the model or stands for one, see `source_of`. On a GPU in bfloat16 if there is
     one, else on the processor in float32, unless it says otherwise. Only safetensors are read, and
-    no code comes with the weights. Raises InputError for a folder that
-    is no model, and for an adapter that was trained on another base. An adapter on float32 weights
-    is added to them.
+    no code comes with the weights. An adapter on float32 weights is added to them. How text is
+    drawn is `Decoding`'s alone: what a model brings of its own, as Qwen2.5 a penalty on
+    repetitions, does not act. Raises InputError for a folder that is no model, and for an adapter
+    that was trained on another base.
     """
     source = source_of(base)
     architecture = architecture_of(source.folder)
@@ -111,6 +112,7 @@ def _open(source: Source, architecture: str) -> LocalModel:
         network, report = kind.from_pretrained(folder, **options)
         if report["missing_keys"]:  # they would be drawn at random
             raise ValueError(f"the weights lack {sorted(report['missing_keys'])[0]}")
+        network.generation_config = transformers.GenerationConfig()
         model = _wrapped(network, folder, architecture, common)
     except (OSError, ValueError, RuntimeError, SafetensorError) as error:
         reason = " ".join(str(error).split())[:200]

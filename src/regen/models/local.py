@@ -25,6 +25,8 @@ from regen.models.protocol import Decoding, Generation
 WORTH_A_PASS = 0.1
 """Rows begin alike in so many of their tokens, before what they begin with is read by itself: a
 pass has its price, too. Measured with the 135M model of the embedded scale."""
+ATTENTION = {"full_attention", "sliding_attention", "chunked_attention"}
+"""Kinds of layers that mind no padding, as transformers calls them; others carry a state."""
 ANSWER_AT_ONCE = {"enable_thinking": False}
 """For the template of a model that can think first, as Qwen3's: thoughts would take the tokens that
 an answer has, and are in no answer to learn from. Other templates do not heed it."""
@@ -238,12 +240,16 @@ class LocalModel(ABC):
     def _shared(self, rows: Sequence[Encoded], new: int) -> int:
         """How many ids all rows begin with, less the last of a row, if reading them once pays.
 
-        0 for rows with audio, and if the text outgrows a sliding window, which counts the padding
-        that then stands inside it. new: ids that will follow a row.
+        0 for rows with audio; for layers that carry a state past the padding that then stands
+        inside the text; and if that outgrows a window or chunk of attention, which counts the
+        padding. new: ids that will follow a row.
         """
-        window = getattr(self.network.config.get_text_config(), "sliding_window", None)
+        config = self.network.config.get_text_config()
+        attends = set(getattr(config, "layer_types", None) or ATTENTION) <= ATTENTION
+        windows = [getattr(config, key, None) for key in ("sliding_window", "attention_chunk_size")]
         longest = max(len(row.ids) for row in rows) + new
-        if len(rows) == 1 or rows[0].extra or (window is not None and longest > window):
+        fits = all(window is None or longest <= window for window in windows)
+        if len(rows) == 1 or rows[0].extra or not attends or self.network._is_stateful or not fits:
             return 0
         columns = zip(*(row.ids[:-1] for row in rows), strict=False)
         shared = sum(1 for _ in takewhile(lambda column: len(set(column)) == 1, columns))

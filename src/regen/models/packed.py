@@ -4,10 +4,21 @@ A product with few rows, as a step of generation is, mostly rearranges its weigh
 processor. oneDNN, which PyTorch brings, can do that once.
 """
 
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from regen.models.loading import load
+from regen.models.local import LocalModel
+
+
+def load_packed(base: Path, adapter: Path | None = None) -> LocalModel:
+    """`load`, for a model that only answers."""
+    model = load(base, adapter)
+    model.network = pack(model.network)
+    return model
 
 
 class PackedLinear(nn.Module):
@@ -19,6 +30,8 @@ class PackedLinear(nn.Module):
         self.weight = torch.ops.mkldnn._reorder_linear_weight(linear.weight.detach())
 
     def forward(self, inputs: Tensor) -> Tensor:
+        if inputs.requires_grad:
+            raise RuntimeError("packed weights have no gradient; train before `pack`")
         found: Tensor = torch.ops.mkldnn._linear_pointwise(
             inputs, self.weight, self.bias, "none", [], ""
         )
@@ -32,10 +45,16 @@ def pack(network: nn.Module) -> nn.Module:
     """
     if not torch.backends.mkldnn.is_available():
         return network
-    for name, module in list(network.named_modules()):
-        if type(module) is nn.Linear and _fits(module.weight):
-            parent, _, own = name.rpartition(".")
-            setattr(network.get_submodule(parent), own, PackedLinear(module))
+    # Names alone: a list of the layers would hold their weights beside the packed ones.
+    names = [
+        name
+        for name, module in network.named_modules()
+        if type(module) is nn.Linear and _fits(module.weight)
+    ]
+    for name in names:
+        parent, _, own = name.rpartition(".")
+        layer: Any = network.get_submodule(name)
+        setattr(network.get_submodule(parent), own, PackedLinear(layer))
     return network
 
 

@@ -27,9 +27,14 @@ def rounded(*, of: Path, out: Path) -> None:
 
     of: folder of a base model that reads text, whose projections are rounded as transformers and
     bitsandbytes do it, with double quantisation; embeddings stay as they are. Raises InputError
-    for an audio model. Where bitsandbytes cannot run nothing is rounded, and one line says so.
+    for an audio model, and where bitsandbytes cannot run: the paper says that weights are rounded.
     """
     started = time.monotonic()
+    if reason := why_not():
+        raise InputError(
+            f"{of.name}: cannot be rounded to NF4, bitsandbytes does not run here ({reason}); for "
+            f"plain LoRA name {of.name} itself as the study's base"
+        )
     if not sys.stderr.isatty():
         transformers.utils.logging.disable_progress_bar()
     common: dict[str, Any] = {"local_files_only": True, "dtype": torch.float32}
@@ -39,17 +44,13 @@ def rounded(*, of: Path, out: Path) -> None:
     except (OSError, ValueError) as error:
         problem = " ".join(str(error).split())[:160]
         raise InputError(f"{of}: is no language model that reads text ({problem})") from None
-    reason = why_not()
-    if reason is None:
-        network.load_state_dict(projections_in_nf4(of), strict=False)
-    else:
-        print(f"{of}: not rounded to NF4: bitsandbytes cannot run here ({reason})", file=sys.stderr)
+    network.load_state_dict(projections_in_nf4(of), strict=False)
     network.save_pretrained(str(out), max_shard_size="10GB")
     tokenizer.save_pretrained(str(out))
     card = {
         "of": of.name,
         "content": content_id(of),
-        "quantisation": "rounded to NF4, kept as floats" if reason is None else "none",
+        "quantisation": "rounded to NF4, kept as floats",
         "parameters": sum(weights.numel() for weights in network.parameters()),
     }
     write_json(out / "card.json", card)

@@ -88,9 +88,9 @@ class LocalProposer:
     def __init__(
         self, folder: Path, task: Task, *, temperature: float, top_p: float, max_new_tokens: int
     ) -> None:
-        from regen.models.loading import load
+        from regen.models.packed import load_packed
 
-        self.model = load(folder)
+        self.model = load_packed(folder)
         self.task = task
         self.sampling: dict[str, Any] = {
             "do_sample": True,

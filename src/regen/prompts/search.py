@@ -304,11 +304,11 @@ class DevScore:
         self._model: Any = None
 
     def __call__(self, prompt: str) -> float:
-        from regen.models.loading import load
+        from regen.models.packed import load_packed
         from regen.models.protocol import Decoding
 
         if self._model is None:
-            self._model = load(*self.folders)
+            self._model = load_packed(*self.folders)
         drawing = None if self.task.options else Decoding()
         common = {"variant": "search", "prompt": prompt_hash(prompt)}
         asked = [(item, self.task.prompt(item, prompt)) for item in self.items]

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from regen.metrics import Metric
-from regen.tables.read import Document, Found, Statistics, cell
+from regen.tables.read import Document, Statistics
 from regen.tables.table import Cell, Column, Row, Table, label_column
 
 HABITS = {
@@ -188,16 +188,11 @@ def measures_table(
     documents = _documents(answers)
     rankings = [row["metrics"] for document in documents for row in document.content["ranking"]]
     names = list(dict.fromkeys(name for pair in rankings for name in pair))
+    ranked = {name: metrics[name] for name in names}
     rows = [
-        Row(
-            variant,
-            (
-                Cell(words),
-                *(_habit(read.variant(variant, name, "mean"), metrics[name]) for name in names),
-            ),
-        )
+        Row(variant, (Cell(words), *read.means(variant, ranked)))
         for variant, words in spoken.items()
-        if names
+        if ranked
     ]
     return Table(
         name="measures",
@@ -206,7 +201,7 @@ def measures_table(
         "worth by itself.",
         columns=(
             label_column("variant", "Variant", spoken.values()),
-            *(Column(name, metrics[name].heading, width=0.12) for name in names),
+            *(Column(name, metric.heading, width=0.12) for name, metric in ranked.items()),
         ),
         rows=tuple(rows),
     )
@@ -221,7 +216,7 @@ def behaviour_table(
 ) -> Table:
     """A row a variant: length, closeness to what was asked, numbers made up, openings."""
     rows = []
-    habits = [name for name in HABITS if name in metrics]
+    habits = {name: metrics[name] for name in HABITS if name in metrics}
     for document in _documents(answers):
         for variant, words in spoken.items():
             at = ("openings", variant)
@@ -230,10 +225,7 @@ def behaviour_table(
                     variant,
                     (
                         Cell(words),
-                        *(
-                            _habit(read.variant(variant, name, "mean"), metrics[name])
-                            for name in habits
-                        ),
+                        *read.means(variant, habits),
                         document.cell(*at, "concentration", pattern="{:.1f}", scale=100),
                         document.cell(*at, "share", pattern="{:.1f}", scale=100),
                     ),
@@ -258,10 +250,6 @@ def behaviour_table(
             "frequent such beginning, abstentions apart.",
         ),
     )
-
-
-def _habit(found: Found, metric: Metric) -> Cell:
-    return cell(metric.pattern(), found, scale=metric.factor)
 
 
 def _documents(answers: Sequence[Path]) -> list[Document]:

@@ -34,10 +34,8 @@ def traits_table(
     kinds = {ERROR: ("own", "valid"), BOUND: ("worst", "answers")}
     for block, (kind, (words, counted)) in enumerate(kinds.items()):
         for variant in spoken if traits else ():
-            cells = [
-                cell(metrics[name].pattern(), read.variant(variant, name, "mean"))
-                for name in (kind, *(f"{kind}-{trait}" for trait in traits))
-            ]
+            names = (kind, *(f"{kind}-{trait}" for trait in traits))
+            cells = read.means(variant, {name: metrics[name] for name in names})
             coverage = cell("{:.1f}", read.variant(variant, ERROR, "coverage"), scale=100)
             answers = failures.cell(variant, counted, pattern="{:d}")
             label = (Cell(words), Cell(spoken[variant]))
@@ -168,14 +166,7 @@ def explanations_table(
     rows = []
     has_them = all(name in found for found in read.variants.values() for name in EXPLANATIONS)
     for variant in spoken if has_them else ():
-        cells = [
-            cell(
-                metrics[name].pattern(),
-                read.variant(variant, name, "mean"),
-                scale=metrics[name].factor,
-            )
-            for name in EXPLANATIONS
-        ]
+        cells = read.means(variant, {name: metrics[name] for name in EXPLANATIONS})
         coverage = cell("{:.1f}", read.variant(variant, "explained", "coverage"), scale=100)
         rows.append(Row(variant, (Cell(spoken[variant]), coverage, *cells)))
     return Table(

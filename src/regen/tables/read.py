@@ -1,10 +1,12 @@
 """Reading numbers out of a stage's JSON files, so that each keeps the address it was read from."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from regen.files import Absent, read_json
+from regen.metrics import Metric
 from regen.tables.table import Cell, Source, Value
 
 Found = tuple[Value, Source]
@@ -21,6 +23,13 @@ class Statistics:
 
     def variant(self, *path: str) -> Found:
         return self._found("variants.json", self.variants, path)
+
+    def means(self, variant: str, metrics: Mapping[str, Metric]) -> list[Cell]:
+        """A cell a metric: the variant's mean."""
+        return [
+            cell(metric.pattern(), self.variant(variant, name, "mean"), scale=metric.factor)
+            for name, metric in metrics.items()
+        ]
 
     def comparison(self, *path: str | int) -> Found:
         return self._found("comparisons.json", self.comparisons, path)

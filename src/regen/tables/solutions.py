@@ -1,7 +1,7 @@
 """Table of worked solutions: how right, in which form, and what a rubric finds in them."""
 
 from regen.metrics import Metric
-from regen.tables.read import Statistics, cell
+from regen.tables.read import Statistics
 from regen.tables.table import Cell, Column, Row, Table
 
 COLUMNS = {
@@ -21,22 +21,10 @@ def rubric_table(
 ) -> Table:
     """A row a variant, all columns shares in percent; none for a study without a rubric."""
     has_them = all(name in found for found in read.variants.values() for name in COLUMNS)
+    shown = {name: metrics[name] for name in COLUMNS} if has_them else {}
     rows = [
-        Row(
-            variant,
-            (
-                Cell(spoken[variant]),
-                *(
-                    cell(
-                        metrics[name].pattern(),
-                        read.variant(variant, name, "mean"),
-                        scale=metrics[name].factor,
-                    )
-                    for name in COLUMNS
-                ),
-            ),
-        )
-        for variant in (spoken if has_them else ())
+        Row(variant, (Cell(spoken[variant]), *read.means(variant, shown)))
+        for variant in (spoken if shown else ())
     ]
     return Table(
         name="rubric",
