@@ -33,6 +33,7 @@ def test_every_scale_is_valid(project: Path) -> None:
 
 
 LORA = "studies.speech.trainings.lora"
+SERVER = '{kind: endpoint, url: "http://localhost:8000/v1", model: M}'
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,15 @@ LORA = "studies.speech.trainings.lora"
         ("studies.qa.answers.pairs=[[qlora, qlora]]", ["pairs", "compared with itself"]),
         ("studies.qa.answers.ranking=[overlap, overlap]", ["ranking", "twice"]),
         ("datasets.traits.traits=[fillers, fillers]", ["traits", "twice"]),
+        (
+            "datasets.traits.traits=[fillers, persuasiveness, empathy]",
+            ["datasets.traits", "no rule scores persuasiveness and empathy; set it to endpoint"],
+        ),
+        (
+            f"datasets.traits={{traits: [empathy], labeller: {SERVER}}}",
+            ["datasets.traits", "augmenter.kind: no rule changes empathy", "augmented to 0"],
+        ),
+        ("studies.qa.variants.base-sampled.decoding.top_k=-1", ["decoding.top_k", "equal to 0"]),
         ("studies.replies.labels.written-4={model: M}", ["no variant or training 'written-4'"]),
         ("studies.speech.benchmark=spech", ["spech", "did you mean 'speech'"]),
         ("studies.speech.facets=[snr_db, kinds]", ["facets", "did you mean 'kind'"]),
@@ -568,4 +578,34 @@ def test_the_text_names_the_models_of_each_scale(project: Path) -> None:
     assert words["data/math"] == "the data set openai/gsm8k"
     assert {"math/base/hub", "math/data/own", "math/rewards/judged", "qa/data/qa"} <= so
     assert "SmolLM2-135M" in asked["small"][0]["model/replies"]
+    for scale in ("embedded", "small", "smoke"):
+        assert {"traits/labels/rule", "traits/augmented/rule"} <= asked[scale][1]
+    assert {"traits/labels/endpoint", "traits/augmented/endpoint"} <= so
+    assert not {"traits/labels/rule", "traits/augmented/rule"} & so
+    assert words["data/traits"] == (
+        "the data set traits-llm, made by the workflow, with formality, persuasiveness, "
+        "enthusiasm, empathy, fillers and transitions scored by Qwen/Qwen3-8B and further "
+        "training items rewritten by Qwen/Qwen3-8B"
+    )
+    assert asked["small"][0]["data/traits"] == "the data set traits, made by the workflow"
     assert "mean nothing" in asked["smoke"][0]["model/math"]
+
+
+def test_ruleless_traits_want_endpoints_and_no_augmenter_where_nothing_is_augmented(
+    project: Path,
+) -> None:
+    ruleless = f"traits: [persuasiveness, empathy], labeller: {SERVER}"
+    for rest in ("augmented: 0", f"augmenter: {SERVER}"):
+        config = check(configuration(project, f"datasets.traits={{{ruleless}, {rest}}}"))
+        params = Chain(config).job("data", dataset="traits").params
+        assert params["labeller"]["model"] == "M"
+
+
+def test_the_number_of_tokens_drawn_from_reaches_the_answers(
+    project: Path,
+) -> None:
+    asked = {"study": "qa", "variant": "base-sampled", "run": "base", "split": "test"}
+    few = configuration(project, "studies.qa.variants.base-sampled.decoding.top_k=7")
+    for given, wanted in ((few, 7), (configuration(project), 0)):
+        decoding = Chain(check(given)).job("prediction", **asked).params["decoding"]
+        assert decoding["top_k"] == wanted

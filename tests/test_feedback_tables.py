@@ -121,6 +121,11 @@ def test_the_text_knows_them_and_a_family_of_several_metrics_by_metric(folder: P
     assert "lower than Base in squared error of fillers (" in found[
         "t/traits/qlora-vs-base/error-fillers/verdict"
     ].text  # fmt: skip
+    parts = [found[f"t/traits/qlora-vs-base/error-{t}/verdict"] for t in ("fillers", "interesting")]
+    family = found["t/family/traits/verdict"]
+    assert family.text == f"{parts[0].text} {parts[1].text}"
+    assert family.sources == parts[0].sources + parts[1].sources and len(family.sources) == 2
+    assert found["t/family/main/verdict"].text == found["t/main/qlora-vs-base/verdict"].text
     assert len(found) == len(list(numbers_of("t", folder, SPOKEN, METRICS)))
 
 

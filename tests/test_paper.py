@@ -130,6 +130,29 @@ def test_the_text_is_that_of_the_models_that_are_configured(
 
 
 @needs_latex
+def test_the_section_on_traits_says_who_labelled(
+    place: dict[str, Any], tmp_path: Path, project: Path
+) -> None:
+    """Its first paragraph, where rules did, a language model did, and the rows are one's own."""
+    section = (project / "paper" / "sections" / "traits.tex").read_text(encoding="utf-8")
+    paragraph = section.partition(r"\paragraph{What counts.}")[0].replace("{traits/", "{toy/")
+    write_text(place["sections"][0], paragraph.replace(r"\data{traits}", r"\data{toy}"))
+    said = {}
+    for kind in ("rule", "endpoint"):
+        holds = ["toy/data/traits", f"toy/labels/{kind}", f"toy/augmented/{kind}"]
+        said[kind] = text_of(make(place, tmp_path / kind, holds=holds) / "main.pdf")
+    said["own"] = text_of(make(place, tmp_path / "own", holds=["toy/data/own"]) / "main.pdf")
+    words = {
+        "rule": ("Two kinds of score are asked for.", "by putting in or taking out words"),
+        "endpoint": ("The task is that of the data set d.", "a language model rewrote each"),
+        "own": ("The transcripts and scores are those of the data set d.",),
+    }
+    for kind, text in said.items():
+        for other, those in words.items():
+            assert all((one in text) == (kind == other) for one in those), (kind, other)
+
+
+@needs_latex
 def test_the_papers_own_text_sets_absent_numbers_and_further_tables(
     place: dict[str, Any], tmp_path: Path
 ) -> None:
@@ -183,9 +206,10 @@ def test_every_number_stands_at_its_source(place: dict[str, Any], tmp_path: Path
     assert numbers["toy/base/accuracy/seeds"]["value"] == 0
     assert numbers["toy/base/accuracy/sd"]["text"] == "n/a (one run)"
     assert numbers["toy/main/lora-vs-base/high"]["text"] == "−30.0"
+    assert len(numbers["toy/family/main/verdict"]["sources"]) == 1
     for key, number in numbers.items():
-        if key.endswith(("/seeds", "/limits", "/points")):
-            continue  # counts of what stands there
+        if key.endswith(("/seeds", "/limits", "/points")) or "/family/" in key:
+            continue  # counts of what stands there, or several values in one
         for source in number["sources"]:
             home = place["statistics"][0].parents[1] / key.split("/")[0]
             document = read_json(home / source["input"] / source["file"])

@@ -23,6 +23,7 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "models"))
 from hub_cache import AUDIO_ID, OMNI_ID, REVISION, TEXT_MODELS, lay_out, make_audio, make_omni
+from pdf import text_of
 
 from regen.config import check, read
 from regen.files import read_json, read_jsonl
@@ -32,10 +33,13 @@ pytestmark = pytest.mark.slow
 BIN = Path(sys.executable).parent
 HERE = {"threads": 1, "mem_mb": 2000, "runtime": 10, "gpu": 0}
 SHORT = {"max_steps": 2, "batch_size": 2}
+SIX = ("formality", "persuasiveness", "enthusiasm", "empathy", "fillers", "transitions")
 
 
 class Proposer(BaseHTTPRequestHandler):
-    """Chat completions as OpenAI's servers give them: each proposes another prompt, or judges."""
+    """Chat completions as OpenAI's servers give them: each proposes another prompt, judges, or
+    labels a transcript, high or low in turn, or as its rewriting says.
+    """
 
     asked = 0
 
@@ -46,6 +50,14 @@ class Proposer(BaseHTTPRequestHandler):
         text = f"<PROMPT>{asked}</PROMPT>"
         if b"Judge the answer" in request:
             text = json.dumps({"steps": 0.5, "quantities": 0, "units": 1, "consistent": 0.25})
+        question = json.loads(request)["messages"][0]["content"]
+        asks, _, lines = question.partition("\n\n")
+        if asks.startswith("Rate the transcript"):
+            high = "surely high" in lines or ("surely low" not in lines and self.asked % 2)
+            label = {"explanation": "all: high" if high else "none: low", "score": 1 + 8 * high}
+            text = json.dumps(dict.fromkeys(SIX, label))
+        if asks.startswith("Rewrite this transcript"):
+            text = f"{lines} surely {'high' if 'is high' in asks else 'low'}"
         content = json.dumps({"choices": [{"message": {"content": text}}]}).encode()
         self.send_response(200)
         self.end_headers()
@@ -119,7 +131,11 @@ def overlay(project: Path, url: str) -> dict[str, Any]:
                 "hub": {"revision": REVISION},
                 "sizes": {"train": 24, "dev": 8, "test": 12},
             },
-            "traits": {"sizes": {"train": 16, "dev": 8, "test": 12}},
+            "traits-llm": {
+                "sizes": {"train": 16, "dev": 8, "test": 12},
+                "labeller": {"url": url},
+                "augmenter": {"url": url},
+            },
         },
         "models": {
             "minilm": None,
@@ -221,6 +237,18 @@ def test_rewards_reach_gemmas_class(made: Path) -> None:
     assert {"reward", "kl", "tokens", "reward_accuracy"} <= set(log[0])
     assert log[0]["judged_steps"] == 0.5 and log[0]["unjudged"] == 0
     assert log[0]["reward_rubric"] == pytest.approx(0.3 * 0.5 + 0.2 * 1 + 0.2 * 0.25)
+
+
+def test_a_language_model_labels_the_six_traits_and_the_text_says_so(
+    home: Path, made: Path
+) -> None:
+    rows = read_jsonl(home / "data/traits-llm/train.jsonl")
+    assert all(set(row["labels"]) == set(SIX) for row in rows)
+    assert sum(row["augmented"] is not None for row in rows) == 6
+    verdicts = read_json(made / "paper/numbers.json")["traits/family/traits/verdict"]
+    assert len(verdicts["sources"]) == len(SIX)
+    text = text_of(made / "paper" / "main.pdf")
+    assert "The task is that of the data set traits-llm, made by the workflow, with form" in text
 
 
 @pytest.mark.parametrize("search", ["base-opro", "lora-mlp-opro", "omni-opro"])

@@ -62,6 +62,14 @@ def test_samples_differ_and_come_again_with_the_same_seeds(home: Path, tmp_path:
     assert len(greedy) == 6
 
 
+def test_of_the_likeliest_token_alone_a_draw_is_greedy(home: Path, tmp_path: Path) -> None:
+    greedy = said(home, tmp_path / "g", DRAWN | {"temperature": 0.0, "samples": 1})
+    one = said(home, tmp_path / "1", DRAWN | {"samples": 1, "top_k": 1})
+    assert [record.output for record in one] == [record.output for record in greedy]
+    every = said(home, tmp_path / "a", DRAWN | {"samples": 1})
+    assert [record.output for record in every] != [record.output for record in greedy]
+
+
 def test_another_batch_is_another_draw(home: Path, tmp_path: Path) -> None:
     """Batches that begin with the same state would draw alike, batch by batch."""
     one = said(home, tmp_path, DRAWN | {"batch_size": 1, "samples": 1, "temperature": 5.0})

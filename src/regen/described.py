@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from typing import get_args
 
 from regen.schema import Config
-from regen.schema.datasets import DataSet, OwnData
+from regen.schema.common import ByEndpoint
+from regen.schema.datasets import DataSet, OwnData, TraitsData
 from regen.schema.models import (
     GgufModel,
     HubModel,
@@ -45,11 +46,18 @@ def described(config: Config) -> dict[str, str]:
 
 
 def holds(config: Config) -> list[str]:
-    r"""What \where may ask, and is so: builders by study, who judges, and the scale."""
+    r"""What \where may ask, and is so: builders by study, who judges, labels and augments, and the
+    scale.
+    """
     found = [f"scale/{config.scale}"]
     for name, study in config.studies.items():
         found.append(f"{name}/base/{config.models[study.base].builder}")
-        found.append(f"{name}/data/{config.datasets[study.dataset].builder}")
+        data = config.datasets[study.dataset]
+        found.append(f"{name}/data/{data.builder}")
+        if isinstance(data, TraitsData):
+            found.append(f"{name}/labels/{data.labeller.kind}")
+            if data.augmented:
+                found.append(f"{name}/augmented/{data.augmenter.kind}")
         if any(one.reinforcement and one.reinforcement.judge for one in study.trainings.values()):
             found.append(f"{name}/rewards/judged")
     return found
@@ -58,7 +66,9 @@ def holds(config: Config) -> list[str]:
 def questions(studies: Iterable[str]) -> set[str]:
     r"""What \where may ask of these studies; of the scale, any name."""
     builders = {"base": Model, "data": DataSet}
-    found = {f"{study}/rewards/judged" for study in studies}
+    asked = ["rewards/judged"]
+    asked += [f"{what}/{kind}" for what in ("labels", "augmented") for kind in ("rule", "endpoint")]
+    found = {f"{study}/{one}" for study in studies for one in asked}
     for what, union in builders.items():
         for section in get_args(get_args(union)[0]):
             (builder,) = get_args(section.model_fields["builder"].annotation)
@@ -95,9 +105,23 @@ def of_model(config: Config, name: str) -> str:
 def of_data(config: Config, name: str) -> str:
     """A data set as a name, and where it is from."""
     data = config.datasets[name]
+    if isinstance(data, TraitsData):
+        return f"the data set {name}, made by the workflow{_by_endpoints(data)}"
     if not isinstance(data, OwnData):
         return f"the data set {name}, made by the workflow"
     if data.hub is None:
         return f"the data set {name}, read from files of the project"
     commit = f", commit {data.hub.revision[:COMMIT]}" if data.hub.revision else ""
     return f"the data set {data.hub.id}{commit}"
+
+
+def _by_endpoints(data: TraitsData) -> str:
+    """What language models did to a data set, as the end of a phrase; "" where there were none."""
+    done = []
+    if data.labelled and isinstance(data.labeller, ByEndpoint):
+        *others, last = data.labelled
+        scored = f"{', '.join(others)} and {last}" if others else last
+        done.append(f"{scored} scored by {data.labeller.model}")
+    if data.augmented and isinstance(data.augmenter, ByEndpoint):
+        done.append(f"further training items rewritten by {data.augmenter.model}")
+    return f", with {' and '.join(done)}" if done else ""

@@ -33,9 +33,13 @@ def numbers_of(
     """Every number of a study, by keys such as speech/lora/accuracy/mean and
     speech/main/lora-vs-base/p_holm; shares in percent, their differences in points.
 
+    <study>/family/<family>/verdict are the verdict sentences of all comparisons of a family, in the
+    order declared; without the word, a family "rule" would have the key of another number.
+
     spoken: what a sentence calls each variant
     """
     read = Statistics(folder)
+    families: dict[str, list[Number]] = {}
     for variant, summaries in read.variants.items():
         for name, summary in summaries.items():
             here, metric = f"{study}/{variant}/{name}", metrics[name]
@@ -67,8 +71,14 @@ def numbers_of(
             value, source = read.comparison(index, part)
             text = str(value) if isinstance(value, Absent) else p_text(float(value or 0))
             yield Number(f"{here}/{part}", text, value, (source,))
-        yield _verdict(here, index, read, spoken, metric)
+        verdict = _verdict(here, index, read, spoken, metric)
+        families.setdefault(comparison["family"], []).append(verdict)
+        yield verdict
         yield _limits(here, comparison, index)
+    for family, verdicts in families.items():
+        every = " ".join(one.text for one in verdicts)
+        sources = tuple(source for one in verdicts for source in one.sources)
+        yield Number(f"{study}/family/{family}/verdict", every, None, sources)
     yield from _numbers_of_common(study, folder / "common.json", metrics)
     for variant, found in read_json(folder / "failures.json").items():
         for part in ("answers", "failed", "most"):

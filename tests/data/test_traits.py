@@ -3,6 +3,7 @@
 import json
 import zipfile
 from collections import Counter
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -10,9 +11,10 @@ from threading import Thread
 import numpy as np
 import pytest
 
+from regen.benchmarks.traits import Traits
 from regen.data.trait_augmenters import augmenter_of
 from regen.data.trait_labellers import labeller_of
-from regen.data.trait_rules import RULES, direction, explain
+from regen.data.trait_rules import RULELESS, RULES, direction, explain
 from regen.data.traits import traits
 from regen.data.transcripts import Line, conversations, read_transcript, spoken, transcript
 from regen.errors import InputError
@@ -189,14 +191,19 @@ def test_a_transcript_is_read_as_it_is_written() -> None:
 
 @pytest.fixture
 def server():
-    """A server with chat completions that says what `answers` holds; `asked` is what it heard."""
-    answers: list[str] = []
+    """A server with chat completions that says what `answers` holds, or what a function there
+    makes of the question; `asked` is what it heard.
+    """
+    answers: list[str | Callable[[str], str]] = []
     asked: list[dict] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            body = json.dumps({"choices": [{"message": {"content": answers.pop(0)}}]}).encode()
+            said = answers.pop(0)
+            if callable(said):
+                said = said(asked[-1]["messages"][0]["content"])
+            body = json.dumps({"choices": [{"message": {"content": said}}]}).encode()
             self.send_response(200)
             self.end_headers()
             self.wfile.write(body)
@@ -248,3 +255,69 @@ def test_rows_that_the_endpoint_did_not_label_are_counted_and_left_out(
     card = read_json(out / "card.json")
     assert sum(card["unlabelled"].values()) == 1
     assert card["scores"]["fillers"] == "a language model's"
+
+
+SOURCES_SIX = ["formality", "persuasiveness", "enthusiasm", "empathy", "fillers", "transitions"]
+
+
+def language_model(question: str) -> str:
+    """Labels a trait high where the text says so ("very empathy"), and some by the text's length;
+    rewrites by saying so.
+    """
+    text = question.partition("\n\n")[2]
+    if question.startswith("Rate the transcript"):
+        scores = {}
+        for trait in (one for one in SOURCES_SIX if one in question.partition("\n\n")[0]):
+            by_length = trait not in RULELESS and len(text) % 2 == 0
+            high = f"very {trait}" in text or (by_length and f"hardly {trait}" not in text)
+            scores[trait] = {"explanation": "all: high" if high else "none: low"}
+            scores[trait]["score"] = 9 if high else 2
+        return json.dumps(scores)
+    trait, _, side = question.partition("its ")[2].partition(".")[0].partition(" is ")
+    return text + f" {'very' if side == 'high' else 'hardly'} {trait}"
+
+
+def test_the_six_traits_are_labelled_and_augmented_by_a_language_model(
+    server, tmp_path: Path
+) -> None:
+    url, answers, asked = server
+    answers += [language_model] * 500
+    model = {**ENDPOINT, "url": url}
+    out = build(
+        package(tmp_path), tmp_path / "out", sizes={"train": 50, "dev": 8, "test": 16},
+        augmented=0.4, traits=SOURCES_SIX, labeller=model, augmenter=model,
+    )  # fmt: skip
+    rows = {split: read_jsonl(out / f"{split}.jsonl") for split in ("train", "dev", "test")}
+    assert {split: len(found) for split, found in rows.items()} == {
+        "train": 50, "dev": 8, "test": 16,
+    }  # fmt: skip
+    made = [row for row in rows["train"] if row["augmented"]]
+    assert len(made) == 20
+    assert {row["augmented"]["trait"] for row in made} >= {"persuasiveness", "empathy"}
+    for row in made:
+        trait, side = row["augmented"]["trait"], row["augmented"]["to"]
+        assert f"{'very' if side == 'high' else 'hardly'} {trait}" in row["transcript"]
+        assert direction(row["labels"][trait]["score"]) == side
+    task = Traits()
+    for row in (row for found in rows.values() for row in found):
+        assert set(row["labels"]) == set(SOURCES_SIX)
+        assert {one["score"] for one in row["labels"].values()} <= {2, 9}
+        assert set(task.read(row, out).inputs["labels"]) == set(SOURCES_SIX)
+    card = read_json(out / "card.json")
+    assert set(card["scores"].values()) == {"a language model's"}
+    assert card["augmented"]["by"] == "endpoint" and sum(card["unlabelled"].values()) == 0
+    rewritten = sum("Rewrite this" in one["messages"][0]["content"] for one in asked)
+    assert len(asked) == 30 + 8 + 16 + 2 * rewritten
+
+
+def test_who_is_on_the_wanted_side_already_has_another_turn(server, tmp_path: Path) -> None:
+    """Of formality one in two is high, so that one in two is passed over at first."""
+    url, answers, _ = server
+    answers += [language_model] * 500
+    model = {**ENDPOINT, "url": url}
+    out = build(
+        package(tmp_path), tmp_path / "out", sizes={"train": 50, "dev": 8, "test": 16},
+        augmented=0.44, traits=["formality", "fillers"], labeller=model, augmenter=model,
+    )  # fmt: skip
+    made = [row for row in read_jsonl(out / "train.jsonl") if row["augmented"]]
+    assert len(made) == 22 and len({row["group"] for row in made}) > 11  # each of 28 once

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from regen.benchmarks.base import AnswerError, BaseBenchmark, Item, Metrics, Prompt, Trivial
-from regen.data.trait_rules import HIGHEST, LOWEST, MEANT, RULES, direction, explain
+from regen.data.trait_rules import HIGHEST, LOWEST, MEANT, RULELESS, RULES, direction, explain
 from regen.data.transcripts import HUMAN
 from regen.errors import InputError
 from regen.feedback import Feedback, FeedbackError, canonical, json_schema, parse
@@ -14,7 +14,7 @@ from regen.files import Absent, dumps
 from regen.metrics import Metric
 from regen.records import Prediction
 
-TRAITS = (*RULES, *HUMAN)
+TRAITS = (*RULES, *RULELESS, *HUMAN)
 """All that a data set may have scores of; `traits` in its configuration says which."""
 HIGH_WORDS = {"high", "very", "many", "much", "lots", "strong", "often", "always"}
 LOW_WORDS = {"low", "no", "none", "not", "few", "little", "rarely", "never"}

@@ -67,6 +67,8 @@ RULES: dict[str, Callable[[str], Judged]] = {
     "transitions": transitions,
 }
 """By trait; each takes what is said, a line each, without who says it."""
+RULELESS = ("persuasiveness", "empathy")
+"""No rule has these: a language model labels them, and makes variations of them."""
 
 
 def _words(text: str, pattern: str) -> Iterator[str]:

@@ -1,10 +1,11 @@
 """Stage `data` of the trait study: transcripts with scores of 1 to 10 and explanations.
 
-Scores are of two kinds, and the card says which is which: a person's, for the whole conversation
-(witty, interesting, upbeat), and by rule, for the words that are shown (enthusiasm, fillers,
-formality, transitions; `trait_rules`). A person gave no reasons, so explanations of both kinds are
-by rule: the side of the scale, and what in the text speaks of it; for a person's score, how many
-lines the conversation went on.
+Scores are of three kinds, and the card says which is which: a person's, for the whole conversation
+(witty, interesting, upbeat); by rule, for the words that are shown (enthusiasm, fillers, formality,
+transitions; `trait_rules`); and a language model's, for the same words, in place of the rules' and
+for what no rule has (persuasiveness, empathy). The language model explains its own scores. A person
+gave no reasons, so explanations of the other kinds are by rule: the side of the scale, and what in
+the text speaks of it; for a person's score, how many lines the conversation went on.
 
 Speakers, not conversations, are what the splits divide. In dev and test nobody speaks twice, so
 that items are independent; nobody who speaks there speaks in the training split. Of the training
@@ -63,7 +64,7 @@ def traits(
     seed: of every random choice; sizes: rows by split, augmented ones included
     traits: which ones a row has scores of
     words: longest opening that is shown; augmented: share of the training rows
-    labeller, augmenter: {kind: rule} or {kind: endpoint, ...}
+    labeller, augmenter: {kind: rule} or {kind: endpoint, ...}; of RULELESS traits, the latter
 
     Raises InputError if there are fewer conversations than are asked for.
     """
@@ -179,21 +180,26 @@ def _augment(
 ) -> Iterator[Row]:
     """`count` rows, each made from another by moving the trait that is most one-sided so far.
 
-    Labels by rule are given anew, a person's are kept. Each original serves once at most; one that
-    the augmenter cannot move is passed over.
+    The labeller's labels are given anew, a person's are kept. Each original serves once at most;
+    one that the augmenter cannot move is passed over. One that is on the wanted side already waits
+    until the others have had their turn, when another side may be wanted.
     """
     sides = {
         trait: Counter(direction(row["labels"][trait]["score"]) for row in rows) for trait in ruled
     }
     unused = [rows[i] for i in rng.permutation(len(rows))]
-    made = failed = 0
+    waiting: list[Row] = []
+    made = failed = made_before = 0
     while made < count:
+        if not unused and made > made_before:
+            unused, waiting, made_before = waiting[::-1], [], made
         if not unused or not ruled or failed == TRIES:
             raise InputError(f"traits: {count} augmented rows are asked for, {made} were made")
         trait = min(ruled, key=lambda t: min(sides[t]["low"], sides[t]["high"]))
         side = "low" if sides[trait]["low"] < sides[trait]["high"] else "high"
         source = unused.pop()
         if direction(source["labels"][trait]["score"]) == side:
+            waiting.append(source)
             continue
         opening = tuple(Line(*line) for line in source["lines"])
         changed = augmenter.move(opening, trait, side, rng)

@@ -4,6 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from regen.data.trait_rules import RULELESS
+from regen.data.transcripts import HUMAN
 from regen.schema.common import ByEndpoint, Name, Positive, Section, Seed
 
 
@@ -105,6 +107,8 @@ class TraitsData(Section):
                 "fillers",
                 "formality",
                 "transitions",
+                "persuasiveness",
+                "empathy",
                 "witty",
                 "interesting",
                 "upbeat",
@@ -112,7 +116,8 @@ class TraitsData(Section):
         ],
         Field(min_length=1),
     ] = ["enthusiasm", "fillers", "interesting"]
-    """what is scored; witty, interesting and upbeat are a person's scores, the others by rule"""
+    """what is scored; witty, interesting and upbeat are a person's scores, the others the
+    labeller's; persuasiveness and empathy have no rule and want endpoints"""
     words: Positive = 24
     """longest opening of a conversation that is shown"""
     augmented: Annotated[float, Field(ge=0, lt=1)] = 0.25
@@ -122,10 +127,29 @@ class TraitsData(Section):
     augmenter: Annotated[ByRule | ByEndpoint, Field(discriminator="kind")] = ByRule()
     """who makes the training rows' variations"""
 
+    @property
+    def labelled(self) -> list[str]:
+        """The traits that no person scored."""
+        return [trait for trait in self.traits if trait not in HUMAN]
+
     @model_validator(mode="after")
     def _none_twice(self) -> "TraitsData":
         if len(set(self.traits)) != len(self.traits):
             raise ValueError(f"traits: {self.traits} names one twice")
+        return self
+
+    @model_validator(mode="after")
+    def _endpoints_where_no_rule_is(self) -> "TraitsData":
+        ruleless = " and ".join(trait for trait in self.traits if trait in RULELESS)
+        if ruleless and isinstance(self.labeller, ByRule):
+            raise ValueError(
+                f"labeller.kind: no rule scores {ruleless}; set it to endpoint, with url and model"
+            )
+        if ruleless and self.augmented > 0 and isinstance(self.augmenter, ByRule):
+            raise ValueError(
+                f"augmenter.kind: no rule changes {ruleless} in a text; set it to endpoint, with "
+                "url and model, or augmented to 0"
+            )
         return self
 
 

@@ -33,6 +33,8 @@ class Decoding(Section):
     """0 is greedy"""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     """share of the probability that is drawn from"""
+    top_k: Annotated[int, Field(strict=True, ge=0)] = 0
+    """number of the likeliest tokens that are drawn from; 0 for all"""
     samples: Positive = 1
     """answers drawn for each item; metrics are means over them"""
     seed: Seed = 0
