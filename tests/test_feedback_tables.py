@@ -1,13 +1,16 @@
 """The tables of scores with explanations: every number stands where its cell says."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pdf import text_of
 
 from regen.benchmarks.traits import Traits
-from regen.files import Absent, write_json
+from regen.files import Absent, read_json, write_json, write_text
 from regen.numbers import numbers_of
+from regen.paper import compile_pdf
 from regen.tables.feedback import common_table, explanations_table, traits_table, validity_table
 from regen.tables.read import Statistics, follow, unwrap
 from regen.tables.table import Table
@@ -75,8 +78,6 @@ def tables(folder: Path) -> list[Table]:
 
 
 def test_every_value_stands_at_its_source(folder: Path) -> None:
-    from regen.files import read_json
-
     for table in tables(folder):
         assert len(table.rows) == (4 if table.name == "traits" else 2)
         for row in table.rows:
@@ -91,6 +92,24 @@ def test_only_the_traits_that_were_asked_for_have_columns(folder: Path) -> None:
     names = [column.name for column in tables(folder)[0].columns]
     assert {"all", "fillers", "interesting"} <= set(names)
     assert not {"witty", "upbeat"} & set(names)
+
+
+@pytest.mark.skipif(shutil.which("latexmk") is None, reason="needs LaTeX")
+def test_six_traits_fit_the_page(folder: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    found = read_json(folder / "variants.json")
+    for summaries in found.values():
+        for name in ("error", "bound"):
+            summaries[f"{name}-interesting"]["mean"] = NONE
+    write_json(folder / "variants.json", found)
+    wide = tables(folder)[:2]
+    assert len(wide[0].columns) == len(wide[1].columns) == 4 + 1 + 6
+    page = r"""\documentclass[11pt]{article}\usepackage[a4paper,margin=28mm]{geometry}
+        \usepackage[T1]{fontenc}\usepackage{lmodern,array,booktabs,graphicx}\begin{document}"""
+    set_out = "".join(table.to_latex() for table in wide)
+    write_text(folder / "page" / "main.tex", f"{page}\n{set_out}\\end{{document}}")
+    compile_pdf(folder / "page")
+    assert "wider than the page" not in capfd.readouterr().err
+    assert "persua-" in text_of(folder / "page" / "main.pdf")
 
 
 def test_own_errors_are_of_the_valid_answers_and_the_worst_of_all(folder: Path) -> None:

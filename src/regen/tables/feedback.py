@@ -7,6 +7,8 @@ from regen.tables.read import Document, Statistics, cell
 from regen.tables.table import Cell, Column, Row, Table
 
 ERROR, BOUND, VALID = "error", "bound", "valid"
+FEW = 4
+"""So many traits have room for their names in a line beside the first column."""
 EXPLANATIONS = ("explained", "explanation-words", "agrees", "grounded")
 
 
@@ -47,11 +49,11 @@ def traits_table(
         "and with each failure at its worst, the score that is farthest from the target; smaller "
         "is better.",
         columns=(
-            Column("failures", "Failures", numeric=False),
+            Column("failures", "Failures", numeric=False, above=len(traits) > FEW),
             Column("variant", "Variant", numeric=False, width=0.26),
             Column("answers", "Answers"),
             Column("coverage", "Valid (%)"),
-            *(Column(name, words) for name, words in _columns(traits)),
+            *_columns(traits),
         ),
         rows=tuple(rows),
         notes=(
@@ -62,8 +64,10 @@ def traits_table(
     )
 
 
-def _columns(traits: list[str]) -> list[tuple[str, str]]:
-    return [("all", "all"), *((trait, trait) for trait in traits)]
+def _columns(traits: list[str]) -> list[Column]:
+    """Of the error over all traits and of each; headings of many traits are broken."""
+    width = 0.07 if len(traits) > FEW else None
+    return [Column("all", "all"), *(Column(trait, trait, width=width) for trait in traits)]
 
 
 def common_table(
@@ -103,11 +107,11 @@ def common_table(
         caption="Mean squared error by trait on the test items to which every run of every variant "
         "of a subset gave a valid answer; smaller is better.",
         columns=(
-            Column("subset", "Subset", numeric=False),
+            Column("subset", "Subset", numeric=False, above=len(traits) > FEW),
             Column("variant", "Variant", numeric=False, width=0.26),
             Column("items", "Items"),
             Column("coverage", "Of all (%)"),
-            *(Column(name, words) for name, words in _columns(traits)),
+            *_columns(traits),
         ),
         rows=tuple(rows),
         notes=("Which items these are was decided by all variants of the subset together.",),

@@ -190,7 +190,7 @@ class Table:
             rf"  \begin{{tabular}}{{@{{}}{shape}@{{}}}}",
             r"    \toprule",
             *_heads(columns),
-            "    " + " & ".join(escape(c.title) for c in columns) + r" \\",
+            "    " + " & ".join(_title(column) for column in columns) + r" \\",
             r"    \midrule",
         ]
         for number, row in enumerate(self.rows):
@@ -296,6 +296,14 @@ def _heads(columns: Sequence[Column]) -> list[str]:
             rules.append(rf"\cmidrule(lr){{{place}-{place + width - 1}}}")
         place += width
     return ["    " + " & ".join(cells) + r" \\", "    " + "".join(rules)] if rules else []
+
+
+def _title(column: Column) -> str:
+    """A number's, in a column of a width, may be broken within a word: TeX never breaks the first
+    word of a paragraph, and space of no width comes before it.
+    """
+    broken = r"\hspace{0pt}" if column.numeric and column.width is not None else ""
+    return broken + escape(column.title)
 
 
 def _shape(column: Column) -> str:
