@@ -7,7 +7,6 @@ rewards on Gemma's class, prompts searched for the audio models, Qwen3-Omni aske
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -22,8 +21,10 @@ import pytest
 import yaml
 
 sys.path.insert(0, str(Path(__file__).resolve().parent / "models"))
+from copies import copy_project, copy_sources
 from hub_cache import AUDIO_ID, OMNI_ID, REVISION, TEXT_MODELS, lay_out, make_audio, make_omni
 from pdf import text_of
+from tiny import tiny
 
 from regen.config import check, read
 from regen.files import read_json, read_jsonl
@@ -31,8 +32,6 @@ from regen.files import read_json, read_jsonl
 pytestmark = pytest.mark.slow
 
 BIN = Path(sys.executable).parent
-HERE = {"threads": 1, "mem_mb": 2000, "runtime": 10, "gpu": 0}
-SHORT = {"max_steps": 2, "batch_size": 2}
 SIX = ("formality", "persuasiveness", "enthusiasm", "empathy", "fillers", "transitions")
 
 
@@ -96,91 +95,31 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def overlay(project: Path, url: str) -> dict[str, Any]:
     """What makes the paper scale small. Of a study nothing is left out but the sentence encoder."""
     paper = check(read([project / "config.yaml", project / "config" / "paper.yaml"]))
-    studies: dict[str, Any] = {}
-    for name, study in paper.studies.items():
-        trainings: dict[str, Any] = {one: {"optimisation": SHORT} for one in study.trainings}
-        if name == "traits":  # every epoch is kept
-            trainings = {"qlora": {"optimisation": {"batch_size": 4}}}
-        if name == "replies":  # after every epoch, three steps, items of dev are looked at
-            epoch = SHORT | {"max_steps": 3, "dev_items": 2}
-            trainings = {one: {"optimisation": epoch} for one in study.trainings}
-        if name == "math":
-            rewarded = {"num_steps": 2, "max_new_tokens": 16, "judge": {"url": url}}
-            trainings["sft"]["items"] = 4
-            trainings["grpo"] = {"optimisation": {"batch_size": 8}, "reinforcement": rewarded}
-        resources = {stage: HERE for stage in study.resources}
-        studies[name] = {"seeds": [42], "trainings": trainings, "resources": resources}
-        if study.encoder:
-            studies[name]["encoder"] = None
-    few = {"train": 6, "dev": 4, "test": 8}
-    searches = {
-        search: {"proposer": {"url": url}, "evaluations": 9, "iterations": 2}
-        for search in ("base-opro", "lora-mlp-opro", "omni-opro")
+    found = tiny(paper)
+    for name, model in paper.models.items():
+        if model.builder == "hub":
+            found["models"][name] = {"revision": REVISION}
+    data, studies = found["datasets"], found["studies"]
+    data["gsm8k"]["hub"] = {"revision": REVISION}
+    data["traits-llm"] |= {"labeller": {"url": url}, "augmenter": {"url": url}}
+    studies["math"]["trainings"]["grpo"]["reinforcement"]["judge"] = {"url": url}
+    studies["speech"] |= {
+        "items": {"train": 8, "dev": 8, "test": 16},
+        "seeds": [42, 123],
+        "selections": {"rank": {"r": [2, 4], "alpha": [4]}},
+        "prompt_searches": {
+            search: {"proposer": {"url": url}, "evaluations": 9, "iterations": 2}
+            for search in ("base-opro", "lora-mlp-opro", "omni-opro")
+        },
     }
-    return {
-        "scale": "tiny",
-        "strict_environment": False,
-        "datasets": {
-            "speech": {"sizes": {"train": 24, "dev": 12, "test": 16}},
-            "qa": {"sizes": {"train": 20, "dev": 20, "test": 20}},
-            "decisions": {"sizes": {"train": 8, "dev": 8, "test": 12}},
-            "retention": {"sizes": {"train": 8, "dev": 8, "test": 12}},
-            "replies": {"sizes": {"train": 40, "dev": 8, "test": 10}, "words": 8},
-            "humaneval": {"sizes": {"train": 2, "dev": 2, "test": 8}},
-            "gsm8k": {
-                "hub": {"revision": REVISION},
-                "sizes": {"train": 24, "dev": 8, "test": 12},
-            },
-            "traits-llm": {
-                "sizes": {"train": 16, "dev": 8, "test": 12},
-                "labeller": {"url": url},
-                "augmenter": {"url": url},
-            },
-        },
-        "models": {
-            "minilm": None,
-            **{
-                name: {"revision": REVISION}
-                for name, model in paper.models.items()
-                if model.builder == "hub"
-            },
-        },
-        "studies": {
-            **studies,
-            "speech": studies["speech"]
-            | {"items": {"train": 8, "dev": 8, "test": 16}, "seeds": [42, 123]}
-            | {"selections": {"rank": {"r": [2, 4], "alpha": [4]}}, "prompt_searches": searches},
-            "qa": studies["qa"] | {"items": few},
-            "decisions": studies["decisions"] | {"items": few},
-            "retention": studies["retention"] | {"items": few},
-            "traits": studies["traits"] | {"items": {"train": 6, "dev": 4, "test": 8}},
-            "replies": studies["replies"] | {"items": few},
-            "code": studies["code"] | {"items": {"train": 2, "dev": 2, "test": 2}},
-            "math": studies["math"] | {"items": few},
-        },
-        "resources": {stage: HERE for stage in paper.resources},
-        "model_resources": dict.fromkeys(paper.model_resources),
-        "simulation": {
-            "items": [30], "seeds": [1, 3], "seed_sd": [0.05], "replications": 40,
-            "interval_replications": 5, "resamples": 50,
-        },
-    }  # fmt: skip
+    return found
 
 
 @pytest.fixture(scope="module")
 def home(project: Path, tmp_path_factory: pytest.TempPathFactory, proposer: str) -> Path:
     """A copy of the project with the overlay in it."""
-    folder = tmp_path_factory.mktemp("paper") / "project"
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    done = subprocess.run(listed, cwd=project, capture_output=True, text=True, check=True)
-    for file in filter(None, done.stdout.split("\0")):
-        if (project / file).is_file() and not file.startswith(("results/", "models/", "recorded/")):
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            (folder / file).write_bytes((project / file).read_bytes())
-    fetched = project / "data" / "sources"
-    for file in (path for path in fetched.rglob("*") if path.is_file()):  # spare the registry
-        (folder / file.relative_to(project)).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(file, folder / file.relative_to(project))
+    folder = copy_project(project, tmp_path_factory.mktemp("paper") / "project")
+    copy_sources(project, folder)
     text = yaml.safe_dump(overlay(project, proposer))
     (folder / "tiny.yaml").write_text(text, encoding="utf-8")
     return folder

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from snakemake.common import FUNC_OVERWRITE_PARAMS_ATTR
 from snakemake.resources import Resource
+from snakemake.utils import update_config
 
-from regen.config import read
+from regen.config import check, read
 from regen.digests import Digests
 from regen.files import sha256, write_json, write_text
 from regen.planning import FORCED, Plan
@@ -40,6 +41,24 @@ def workflow(main: bool = True, forced: bool = False, targets: tuple[str, ...] =
 @pytest.fixture
 def merged(project: Path, workdir: Path) -> dict[str, Any]:
     return read([project / "config.yaml"])
+
+
+@pytest.mark.parametrize("scale", ["smoke", "small", "paper"])
+def test_an_overlay_leaves_the_order_of_what_is_under_it(
+    project: Path, workdir: Path, scale: str
+) -> None:
+    """Snakemake merges an overlay's keys first, and order counts: rows, trainings that go on."""
+    files = [project / "config.yaml", project / "config" / f"{scale}.yaml"]
+    merged: dict[str, Any] = {}
+    for file in (files[1], *files):
+        update_config(merged, read([file]))
+    asked = workflow()
+    asked.configfiles = [str(file) for file in reversed(files)]
+    asked.config_settings.configfiles = [str(files[1])]
+    found = Plan(merged, asked)
+    expected = check(read(files)).model_dump_json()
+    assert found.config.model_dump_json() == expected
+    assert check(read([Path(found.configfile)])).model_dump_json() == expected
 
 
 def test_only_memory_grows_with_the_attempts(merged: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from copies import copy_project
 
 from regen.chain import Chain, across
 from regen.chain.results import TABLES
@@ -85,14 +86,7 @@ class Clone:
 def build(project: Path, root: Path, *studies: str, target: str = "paper") -> Clone:
     """The smoke paper, of some studies, built in a clone, committed to git and to a DVC remote."""
     clone = Clone(root / "project")
-    files = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=project, capture_output=True, text=True, check=True,
-    ).stdout.split("\0")  # fmt: skip
-    for file in filter(None, files):
-        if (project / file).is_file() and not file.startswith("results/"):
-            (clone.path / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(project / file, clone.path / file)
+    copy_project(project, clone.path)
     merged = read([project / "config.yaml", project / "config" / "smoke.yaml"])
     merged["studies"] = {name: merged["studies"][name] for name in studies}
     used = {one["dataset"] for one in merged["studies"].values()}

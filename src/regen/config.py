@@ -114,6 +114,19 @@ def merge(into: dict[str, Any], overlay: Mapping[str, Any]) -> None:
             into[key] = json.loads(json.dumps(value))
 
 
+def in_order_of(under: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
+    """`merged` with what `under` has in its order, and then what is new, at every depth: as `read`
+    has it. Order counts: in it stand a table's rows, and trainings that go on from one before.
+    """
+    keys = [*(key for key in under if key in merged), *(key for key in merged if key not in under)]
+    return {
+        key: in_order_of(under[key], merged[key])
+        if isinstance(merged[key], Mapping) and isinstance(under.get(key), Mapping)
+        else merged[key]
+        for key in keys
+    }
+
+
 def check(merged: Mapping[str, Any]) -> Config:
     """The configuration, validated. Raises InputError with one line: what, where, what to do."""
     kept = without_nulls(merged)

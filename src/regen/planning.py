@@ -34,7 +34,7 @@ from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 from regen import warm
 from regen.chain import Chain
-from regen.config import check, check_overlay, read
+from regen.config import check, check_overlay, in_order_of, read
 from regen.digests import PRIVATE, Digests
 from regen.errors import InputError
 from regen.files import write_text
@@ -66,6 +66,8 @@ class Plan:
         try:
             if workflow.is_main_process:
                 _check_overlays(workflow)
+            # Snakemake has what overlays name first.
+            merged = in_order_of(read(_own_files(workflow)), merged)
             self.config = check(merged)
         except InputError as error:
             raise WorkflowError(str(error)) from None
@@ -332,10 +334,16 @@ class Plan:
 def _check_overlays(workflow: Any) -> None:
     """Each file over those before it, then what --config says: merging them hides what is wrong."""
     settings = workflow.config_settings
-    given = [Path(file) for file in settings.configfiles]
-    own = [Path(file) for file in workflow.configfiles if Path(file) not in given]
-    under = read([*([] if settings.replace_workflow_config else own), *given])
+    under = read([*_own_files(workflow), *map(Path, settings.configfiles)])
     check_overlay(settings.config, under, "--config")
+
+
+def _own_files(workflow: Any) -> list[Path]:
+    """What the Snakefile itself names, unless the user's files replace it."""
+    settings = workflow.config_settings
+    given = {Path(file) for file in settings.configfiles}
+    own = [Path(file) for file in workflow.configfiles if Path(file) not in given]
+    return [] if settings.replace_workflow_config else own
 
 
 def signed(function: Function) -> Function:

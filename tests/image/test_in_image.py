@@ -21,6 +21,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from copies import copy_project
 
 from regen.config import read
 from regen.files import read_json
@@ -126,12 +127,7 @@ def image(project: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[I
 
 def copy(project: Path, folder: Path) -> Path:
     """The project's files without any result, at the smoke scale, with one study."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    found = subprocess.run(listed, cwd=project, capture_output=True, text=True, check=True).stdout
-    for file in filter(None, found.split("\0")):
-        if (project / file).is_file() and not file.startswith(("results/", "recorded/")):
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(project / file, folder / file)
+    copy_project(project, folder)
     merged = read([project / "config.yaml", project / "config" / "smoke.yaml"])
     merged["studies"] = {"speech": merged["studies"]["speech"]}
     (folder / "config.yaml").write_text(yaml.safe_dump(merged, sort_keys=False))

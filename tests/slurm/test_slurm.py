@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from copies import copy_project, copy_sources
 
 from regen.config import read
 from regen.files import read_json
@@ -88,26 +89,12 @@ def small_study(project: Path) -> dict[str, Any]:
 
 
 def copy(project: Path, folder: Path, configuration: dict[str, Any] | None = None) -> Path:
-    """The project's files without any result, with another configuration if there is one."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    found = subprocess.run(listed, cwd=project, capture_output=True, text=True, check=True).stdout
-    for file in filter(None, found.split("\0")):
-        if (project / file).is_file() and not file.startswith(("results/", "recorded/")):
-            (folder / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(project / file, folder / file)
+    """The project without any result, with another configuration if there is one."""
+    copy_project(project, folder)
     if configuration is not None:
         (folder / "config.yaml").write_text(yaml.safe_dump(configuration, sort_keys=False))
     copy_sources(project, folder)
     return folder
-
-
-def copy_sources(project: Path, folder: Path) -> None:
-    """What is fetched already, to spare the registry."""
-    for manifest in project.glob("data/sources/*/manifest.json"):
-        name = manifest.parent.relative_to(project)
-        if not list(manifest.parent.glob("archives/*")):
-            continue
-        shutil.copytree(manifest.parent, folder / name, dirs_exist_ok=True)
 
 
 def bytes_of(folder: Path) -> dict[str, bytes]:
