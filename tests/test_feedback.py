@@ -36,6 +36,10 @@ def test_valid_feedback_is_read_in_any_order_and_written_canonically() -> None:
         (" \n", "empty"),
         ("I rate it highly", "not JSON"),
         ("{fillers: 3}", "not JSON"),
+        ("{fillers", "not JSON"),
+        (text().replace(",", "},", 1)[:-1], "not JSON"),  # closed too early, and then open again
+        ('{"fillers": {"explanation": "a \\q', "not JSON"),
+        ('{"fillers": nope', "not JSON"),
         ("{'fillers': {}}", "not JSON"),
         (text()[:-1], "truncated"),
         (text()[:25], "truncated"),
@@ -71,6 +75,16 @@ def test_every_failure_has_its_reason(said: str, reason: str) -> None:
     with pytest.raises(FeedbackError) as failure:
         parse(said, TRAITS)
     assert str(failure.value) == reason
+
+
+def test_every_beginning_of_an_object_is_truncated() -> None:
+    whole = (
+        '{"a": {"explanation": "a \\u00e4 \\" }", "score": -1.5e+3}, "b": [true, false, null, 0]}'
+    )
+    json.loads(whole)
+    for end in range(1, len(whole)):
+        with pytest.raises(FeedbackError, match=r"^truncated$"):
+            parse(whole[:end], TRAITS)
 
 
 def test_the_schema_accepts_what_is_parsed_and_nothing_else() -> None:

@@ -40,6 +40,8 @@ def folder(tmp_path: Path) -> Path:
         for variant, cover in (("base", 0.25), ("qlora", 1.0))
     }
     write_json(tmp_path / "variants.json", found)
+    level = {"level": "high", "metric": "valid", "mean": 0.25, "n_items": 2}
+    write_json(tmp_path / "facets.json", {"base": {"side": [level]}, "qlora": {}})
     rows = [
         {"family": family, "metric": metric, "a": "qlora", "b": "base", "verdict": "v",
          "estimate": -1.0, "low": -2.0, "high": -0.5, "p": 0.01, "p_holm": 0.02, "df": 3.0,
@@ -135,6 +137,9 @@ def test_the_text_knows_them_and_a_family_of_several_metrics_by_metric(folder: P
     assert found["t/common/all/error/qlora/mean"].text == "1.25"
     assert found["t/common/all/error/n_items"].text == "1"
     assert found["t/base/failures/most"].text == "not JSON"
+    level = found["t/base/valid/side/high/mean"]
+    assert (level.text, level.sources[0].pointer) == ("25.0", "/base/side/0/mean")
+    assert found["t/qlora/error/coverage"].text == "100.0"
     assert isinstance(found["t/qlora/failures/most"].value, Absent)
     assert "t/main/qlora-vs-base/verdict" in found
     assert "lower than Base in squared error of fillers (" in found[
@@ -151,6 +156,6 @@ def test_the_text_knows_them_and_a_family_of_several_metrics_by_metric(folder: P
 def test_a_study_without_scores_has_no_rows(tmp_path: Path) -> None:
     write_json(tmp_path / "variants.json", {"lora": {"accuracy": summary(0.5, 1.0)}})
     write_json(tmp_path / "comparisons.json", [])
-    for name in ("common", "failures"):
+    for name in ("common", "facets", "failures"):
         write_json(tmp_path / f"{name}.json", {})
     assert [len(table.rows) for table in tables(tmp_path)] == [0, 0, 0, 0]

@@ -40,7 +40,7 @@ def summary(mean: float, seeds: list[str]) -> dict[str, Any]:
     return {
         "mean": mean, "sd": 0.01 if len(seeds) > 1 else no_sd, "low": mean - 0.02,
         "high": mean + 0.02, "n_items": 200, "n_groups": 50, "seeds": dict.fromkeys(seeds, mean),
-        "per_class": {"YES": {"mean": mean}},
+        "coverage": 1.0, "per_class": {"YES": {"mean": mean}},
     }  # fmt: skip
 
 
@@ -53,6 +53,7 @@ def place(tmp_path: Path) -> dict[str, Any]:
         "lora": {"accuracy": summary(0.7125, ["1", "2"])},
     })  # fmt: skip
     write_json(statistics / "common.json", {})
+    write_json(statistics / "facets.json", {})
     write_json(statistics / "failures.json", {})
     write_json(statistics / "comparisons.json", [{
         "family": "main", "metric": "accuracy", "a": "lora", "b": "base", "estimate": 0.2125,

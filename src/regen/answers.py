@@ -19,7 +19,7 @@ from regen.files import Absent, read_jsonl, write_json
 from regen.records import Prediction
 from regen.statistics.intervals import wilson
 from regen.statistics.runs import Runs, read_runs
-from regen.statistics.wins import count_wins
+from regen.statistics.wins import beyond, count_wins
 from regen.tables.cases import cases_table
 from regen.tables.table import write_table
 from regen.text_metrics import abstains
@@ -213,8 +213,9 @@ def _share(found: Sequence[tuple[str, bool]], otherwise: str) -> dict[str, Any]:
 def openings(said: Sequence[Mapping[str, str]]) -> dict[str, Any]:
     """Do answers open with the same OPENING words? Of a run, abstentions and empty answers apart.
 
-    concentration: the chance that two of its answers open alike (Simpson 1949); share: of its most
-    frequent opening; both are means over runs. most: that opening, over all runs.
+    concentration: the chance that two of its answers open alike (Simpson 1949); share: of the
+    answers with its most frequent opening, 0 if no two open alike; both are means over runs.
+    n_answers: over all runs; most: their most frequent opening.
     """
     every: Counter[str] = Counter()
     of_runs = []
@@ -225,13 +226,13 @@ def openings(said: Sequence[Mapping[str, str]]) -> dict[str, Any]:
         n = count.total()
         if n > 1:
             alike = sum(k * (k - 1) for k in count.values()) / (n * (n - 1))
-            of_runs.append((alike, max(count.values()) / n))
+            of_runs.append((alike, max(count.values()) / n if alike else 0.0))
     if not of_runs:
         none = Absent("fewer than two answers are no abstentions")
-        return {"concentration": none, "share": none, "most": none}
+        return {"concentration": none, "share": none, "n_answers": every.total(), "most": none}
     alike, share = (float(np.mean(values)) for values in zip(*of_runs, strict=True))
     most = min(every, key=lambda opening: (-every[opening], opening))
-    return {"concentration": alike, "share": share, "most": most}
+    return {"concentration": alike, "share": share, "n_answers": every.total(), "most": most}
 
 
 def pick(
@@ -247,13 +248,13 @@ def pick(
     items = runs[pair[0]].items
     known = [n for n in range(len(items)) if np.isfinite(a[n] - b[n])]
     d = a - b
+    wins = [n for n in known if beyond(d[n], tolerance)]
+    losses = [n for n in known if beyond(-d[n], tolerance)]
+    ties = [n for n in known if n not in {*wins, *losses}]
     orders = {
-        "win": sorted((n for n in known if d[n] > tolerance), key=lambda n: (-d[n], items[n])),
-        "tie": sorted(
-            (n for n in known if abs(d[n]) <= tolerance),
-            key=lambda n: (round(abs(d[n]), 12), -a[n], items[n]),
-        ),
-        "loss": sorted((n for n in known if d[n] < -tolerance), key=lambda n: (d[n], items[n])),
+        "win": sorted(wins, key=lambda n: (-d[n], items[n])),
+        "tie": sorted(ties, key=lambda n: (round(abs(d[n]), 12), -a[n], items[n])),
+        "loss": sorted(losses, key=lambda n: (d[n], items[n])),
     }
     return [
         {

@@ -36,6 +36,11 @@ class FeedbackError(Exception):
     """Text that is no valid feedback; the message is one of REASONS."""
 
 
+ESCAPE = re.compile(r"\\?(?:u[0-9a-fA-F]{0,3})?")
+NUMBER = re.compile(r"-|\.|[eE][+-]?")
+"""What of an escape, and of a number, may stand at the end of a text that is cut there."""
+
+
 @dataclass(frozen=True)
 class Feedback:
     """score: from LOWEST to HIGHEST, not always whole (a mean is not)."""
@@ -108,7 +113,7 @@ def _why_not(text: str) -> str:
     """Of text that does not begin with JSON."""
     start = text.find("{")
     if start == 0:
-        return "truncated" if _is_open(text) else "not JSON"
+        return "truncated" if _goes_on(text) else "not JSON"
     try:
         json.JSONDecoder().raw_decode(text, max(start, 0))
     except (ValueError, RecursionError):
@@ -116,17 +121,18 @@ def _why_not(text: str) -> str:
     return "text around the JSON"
 
 
-def _is_open(text: str) -> bool:
-    """Whether the text ends before the brace that it begins with is closed."""
-    without_strings = re.sub(r'"(?:[^"\\]|\\.)*"', "", text, flags=re.DOTALL)
-    depth = 0
-    for character in without_strings:
-        if character == '"':
-            return True  # in a string that has no end
-        depth += (character == "{") - (character == "}")
-        if depth == 0:
-            return False
-    return True
+def _goes_on(text: str) -> bool:
+    """Whether the text is the beginning of some JSON, and no more: all is right up to its end."""
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        rest = text[error.pos :]
+        in_string = error.msg.startswith("Unterminated string") or bool(ESCAPE.fullmatch(rest))
+        in_word = any(word.startswith(rest) for word in ("true", "false", "null"))
+        return in_string or in_word or NUMBER.fullmatch(rest) is not None
+    except (ValueError, RecursionError):
+        return False
+    return False
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -40,6 +40,7 @@ def numbers_of(
     """
     read = Statistics(folder)
     families: dict[str, list[Number]] = {}
+    yield from _numbers_by_level(study, folder / "facets.json", metrics)
     for variant, summaries in read.variants.items():
         for name, summary in summaries.items():
             here, metric = f"{study}/{variant}/{name}", metrics[name]
@@ -51,6 +52,8 @@ def numbers_of(
             for target in classes(summary):
                 found = read.variant(variant, name, "per_class", target, "mean")
                 yield _number(f"{here}/{target}", metric.pattern(), metric.factor, found)
+            found = read.variant(variant, name, "coverage")
+            yield _number(f"{here}/coverage", "{:.1f}", 100, found)
             seeds = sum(seed != "base" for seed in summary["seeds"])
             source = Source("statistics", "variants.json", f"/{variant}/{name}/seeds")
             yield Number(f"{here}/seeds", str(seeds), seeds, (source,))
@@ -85,6 +88,21 @@ def numbers_of(
             source = Source("statistics", "failures.json", pointer(variant, part))
             value = unwrap(found[part])
             yield Number(f"{study}/{variant}/failures/{part}", str(value), value, (source,))
+
+
+def _numbers_by_level(study: str, file: Path, metrics: dict[str, Metric]) -> Iterator[Number]:
+    """Keys such as qa/base/overlap/answerable/yes/mean: of the items of a facet's level."""
+    for variant, facets in read_json(file).items():
+        for facet, rows in facets.items():
+            for k, row in enumerate(rows):
+                metric = metrics[row["metric"]]
+                here = f"{study}/{variant}/{row['metric']}/{facet}/{row['level']}"
+                for part, pattern, scale in (
+                    ("mean", metric.pattern(), metric.factor),
+                    ("n_items", "{:d}", 1),
+                ):
+                    source = Source("statistics", file.name, pointer(variant, facet, k, part))
+                    yield _number(f"{here}/{part}", pattern, scale, (unwrap(row[part]), source))
 
 
 def _numbers_of_common(study: str, file: Path, metrics: dict[str, Metric]) -> Iterator[Number]:

@@ -46,6 +46,8 @@ def numbers_of_answers(
         for part in ("concentration", "share"):
             here = f"openings/{variant}/{part}"
             yield number(here, "{:.1f}", 100, "openings", variant, part)
+        here = f"openings/{variant}/n_answers"
+        yield number(here, "{:d}", 1, "openings", variant, "n_answers")
     for k, row in enumerate(read.content["ranking"]):
         for part in ("variants", "items"):
             here = f"ranking/{'/'.join(row['metrics'])}/{part}"

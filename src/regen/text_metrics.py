@@ -9,16 +9,21 @@ from regen.texts import keywords, numbers, words
 
 ARTICLES = frozenset({"a", "an", "the"})
 ABSTAINS = re.compile(
-    r"\b(?:text|passage|context|excerpt|abstract|article|paper|document|study)\b"
+    r"\b(?:text|passage|context|excerpt|abstract|article|paper|document)\b"
     r"(?: (?!that\b|which\b)\w+){0,2} (?:(?:does|do|did)(?: not|n['’]t) (?:\w+ )?"
     r"(?:include|mention|provide|specify|state|report|say|contain|give|tell|describe|indicate)"
     r"|(?:contains|gives|provides|includes|has) no (?:such |further )?(?:information|detail))"
+    # What a study does not include or report may be what it found.
+    r"|\bstudy (?:does|do|did)(?: not|n['’]t) (?:\w+ )?(?:mention|specify|state|say|tell)"
     r"|\bnot (?:explicitly |directly )?(?:mentioned|provided|specified|stated|included|reported"
     r"|given|described|available) (?:in|by) the\b"
     r"|\b(?:is|are|was|were) not (?:explicitly |directly |further )?(?:mentioned|specified|stated)"
     r"(?=[.;]|$)"
+    r"|\b(?:answer|information|details?) (?:is|are) not (?:provided|given|available|included)\b"
+    r"|^not (?:mentioned|specified|stated|provided|given)\b"
     r"|\bno (?:such )?(?:information|detail)s? (?:is|are|was|about|on)\b"
-    r"|\bcannot be (?:determined|answered)\b",
+    r"|\bcannot be (?:determined|answered)\b"
+    r"|\bi (?:do not|don['’]t) know\b",
     re.IGNORECASE,
 )
 

@@ -121,6 +121,8 @@ def test_three_wins_five_losses_two_ties_show_nothing() -> None:
     assert sign_test(3, 2, 5).p == pytest.approx(0.7265625)
     found = count_wins([1, 0.5, 0.2], [0.5, 0.5, 0.9])
     assert (found.wins, found.ties, found.losses, found.share) == (1, 1, 1, 0.5)
+    edge = count_wins([0.65, 0.6, 0.66], [0.6, 0.65, 0.6], tolerance=0.05)
+    assert (edge.wins, edge.ties, edge.losses) == (1, 2, 0)  # 0.65 - 0.6 is 0.05, and a bit
 
 
 @given(st.integers(1, 8), st.data())

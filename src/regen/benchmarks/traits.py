@@ -19,16 +19,18 @@ TRAITS = (*RULES, *RULELESS, *HUMAN)
 HIGH_WORDS = {"high", "very", "many", "much", "lots", "strong", "often", "always"}
 LOW_WORDS = {"low", "no", "none", "not", "few", "little", "rarely", "never"}
 WORD = re.compile(r"[A-Za-z']+")
+COUNTED_LINES = re.compile(r"\(?\d+ more\)?$")
+"""A transcript's last line; evidence that every transcript prints is none to find."""
 
 
 class TrainMean(Trivial):
     """The mean score of each trait, unrounded: no constant has a lower squared error.
 
-    Of the training items as they were found: augmented ones do not count.
+    Of the training items as they were found: augmented ones do not count, unless all are.
     """
 
     def fit(self, items: Sequence[Item]) -> None:
-        found = [item for item in items if not item.inputs["augmented"]]
+        found = [item for item in items if not item.inputs["augmented"]] or list(items)
         self.means = {
             trait: sum(item.inputs["labels"][trait].score for item in found) / len(found)
             for trait in items[0].inputs["labels"]
@@ -85,7 +87,8 @@ class Traits(BaseBenchmark):
     agrees: share of the explanations whose direction is their score's. The direction is that of the
         last word that is in HIGH_WORDS or LOW_WORDS; an explanation without one does not agree
     grounded: of the pieces of evidence (what stands between commas before the last colon, "none"
-        left out), the share that the transcript has, whatever the case; absent if none is named
+        and the number of lines that come after left out), the share that the transcript's lines
+        have, whatever the case; absent if none is named
     """
 
     name = "traits"
@@ -171,8 +174,10 @@ class Traits(BaseBenchmark):
         found["explanation-words"] = _mean(words, predictions)
         agreeing = [float(says(one.explanation) == direction(one.score)) for one in every]
         found["agrees"] = _mean(agreeing, predictions)
-        pieces = [piece for text in texts for piece in evidence(text)]
-        there = [float(_stands_in(item.inputs["transcript"], piece)) for piece in pieces]
+        named = [piece for text in texts for piece in evidence(text)]
+        pieces = [piece for piece in named if not COUNTED_LINES.fullmatch(piece)]
+        lines = COUNTED_LINES.sub("", item.inputs["transcript"])
+        there = [float(_stands_in(lines, piece)) for piece in pieces]
         found["grounded"] = (
             _mean(there, predictions) if there or not valid else Absent("no evidence named")
         )

@@ -3,8 +3,8 @@
 The passages are those of PubMedQA (Jin et al. 2019, arXiv 1909.06146), whose own answers are yes,
 no and maybe. Here each gives one question of one of four kinds, made by rule from the passage's own
 question ("does X affect Y?"), and a short excerpt. The expected answer is the one sentence of the
-excerpt that the kind's rule finds, or ABSTENTION where the rule finds none: the question alone does
-not tell which.
+excerpt that the kind's rule finds, or ABSTENTION where the rule finds none. Of every kind there are
+both; of the questions for a detail three have no rule, and are never answered (DETAILS).
 
 A row: `item`, `group` (the passage), `kind`, `question`, `context`, `answer`, `answerable`.
 """

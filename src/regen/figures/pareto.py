@@ -85,7 +85,7 @@ def draw(
     metrics: Mapping[str, Metric],
     best: list[str],
 ) -> "Figure":
-    """Points that no other one beats are filled."""
+    """Points than which no other is better on one metric and as good on the other are filled."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 

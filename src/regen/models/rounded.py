@@ -44,7 +44,9 @@ def rounded(*, of: Path, out: Path) -> None:
     except (OSError, ValueError) as error:
         problem = " ".join(str(error).split())[:160]
         raise InputError(f"{of}: is no language model that reads text ({problem})") from None
-    network.load_state_dict(projections_in_nf4(of), strict=False)
+    others = network.load_state_dict(projections_in_nf4(of), strict=False).unexpected_keys
+    if others:
+        raise InputError(f"{of.name}: cannot be rounded, its weights have no {others[0]}")
     network.save_pretrained(str(out), max_shard_size="10GB")
     tokenizer.save_pretrained(str(out))
     card = {

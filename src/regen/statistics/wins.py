@@ -1,6 +1,7 @@
 """Wins, ties and losses item by item: the sign test."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -8,6 +9,9 @@ from numpy.typing import ArrayLike
 from regen.files import Absent
 from regen.statistics.intervals import Interval, wilson
 from regen.statistics.mcnemar import exact_p
+
+ROUNDING = 1e-9
+"""Of differences of floats."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,13 @@ def sign_test(wins: int, ties: int, losses: int) -> Wins:
     return Wins(wins, ties, losses, exact_p(wins, losses), share, interval)
 
 
+def beyond(difference: Any, tolerance: float) -> Any:
+    """Whether it is more than tolerated, elementwise; 0.65 - 0.60 is not more than 0.05."""
+    return difference > tolerance + ROUNDING
+
+
 def count_wins(a: ArrayLike, b: ArrayLike, tolerance: float = 0.0) -> Wins:
     """The sign test of scores of the same items, (n,) each; within `tolerance` they tie."""
     d = np.asarray(a, float) - np.asarray(b, float)
-    wins, losses = int((d > tolerance).sum()), int((d < -tolerance).sum())
+    wins, losses = int(beyond(d, tolerance).sum()), int(beyond(-d, tolerance).sum())
     return sign_test(wins, d.size - wins - losses, losses)

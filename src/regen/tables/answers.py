@@ -4,14 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from regen.metrics import Metric
-from regen.tables.read import Document, Statistics
+from regen.tables.read import Document, Statistics, cell, p_cell
 from regen.tables.table import Cell, Column, Row, Table, label_column
 
-HABITS = {
-    "length_ratio": "Length",
-    "on_topic": "On topic",
-    "unsupported": "Unsupported (%)",
-}
+UNSUPPORTED = "unsupported"
+HABITS = {"length_ratio": "Length", "on_topic": "On topic", UNSUPPORTED: "Unsupported (%)"}
 """Metrics of the benchmark that say how, not how well, it was answered, and their headings."""
 
 
@@ -77,7 +74,7 @@ def wins_table(
                             read.cell("wins", k, key, pattern="{:d}")
                             for key in ("wins", "ties", "losses")
                         ),
-                        read.cell("wins", k, "p", pattern="{:.3f}"),
+                        p_cell(read.found("wins", k, "p")),
                         read.cells(
                             "{:.1f} [{:.1f}, {:.1f}]",
                             *(("wins", k, key) for key in ("share", "low", "high")),
@@ -226,6 +223,12 @@ def behaviour_table(
                     (
                         Cell(words),
                         *read.means(variant, habits),
+                        *(
+                            cell("{:.1f}", read.variant(variant, name, "coverage"), scale=100)
+                            for name in habits
+                            if name == UNSUPPORTED
+                        ),
+                        document.cell(*at, "n_answers", pattern="{:d}"),
                         document.cell(*at, "concentration", pattern="{:.1f}", scale=100),
                         document.cell(*at, "share", pattern="{:.1f}", scale=100),
                     ),
@@ -238,6 +241,8 @@ def behaviour_table(
         columns=(
             label_column("variant", "Variant", spoken.values()),
             *(Column(name, HABITS[name]) for name in habits),
+            *(Column(f"{name}_answers", "answers (%)") for name in habits if name == UNSUPPORTED),
+            Column("openings_answers", "answers", head="openings (%)"),
             Column("concentration", "alike", head="openings (%)"),
             Column("share", "most frequent", head="openings (%)"),
         ),
@@ -245,9 +250,10 @@ def behaviour_table(
         notes=(
             "Length: words by words of the expected answer. On topic: similarity to question and "
             "text. Abstentions count in both, and are short. Unsupported: the share of an answer's "
-            "numbers that neither text nor question has, where it has numbers. Openings: the "
-            "chance that two answers begin with the same three words, and the share of the most "
-            "frequent such beginning, abstentions apart.",
+            "numbers that neither text nor question has, a mean over the answers that have "
+            "numbers, and how many of all have some. Openings: of the answers that do not abstain "
+            "how many there are, the chance that two begin with the same three words, and the "
+            "share with the most frequent such beginning, 0 where no two are alike.",
         ),
     )
 

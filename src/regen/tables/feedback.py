@@ -189,7 +189,7 @@ def explanations_table(
         notes=(
             "Agree: the last word of the explanation that says high or low, or the like, is on "
             "the side of the middle on which the score is. Grounded: share of the pieces of "
-            "evidence that stand in the transcript, the number of lines that it leaves out "
-            "included. Means over each run's own valid answers.",
+            "evidence that stand in the lines of the transcript; the number of lines that come "
+            "after, which it prints, is none. Means over each run's own valid answers.",
         ),
     )

@@ -10,6 +10,8 @@ from regen.metrics import Metric
 from regen.tables.table import Cell, Source, Value
 
 Found = tuple[Value, Source]
+STARS = ((0.01, "**"), (0.05, "*"))
+"""The mark of a p-value below each bound."""
 MINUS = re.compile(r"(?<!\w)-(?=\d)")
 """A sign, not the hyphen of a word or an exponent."""
 
@@ -114,6 +116,18 @@ def cell(
     sources = tuple(source for _, source in found)
     text = _printed(pattern, values, scale)
     return Cell(text, values, sources, bold=bold, measured=measured)
+
+
+def p_cell(found: Found, stars: bool = False) -> Cell:
+    """A p-value, "<0.001" below that. stars: with the marks of STARS."""
+    value, source = found
+    if isinstance(value, Absent) or value is None:
+        return Cell(str(value) if value else "–", (value,), (source,))
+    p = float(value)
+    text = "<0.001" if p < 0.001 else f"{p:.3f}"
+    if stars:
+        text += next((mark for bound, mark in STARS if p < bound), "")
+    return Cell(text, (value,), (source,))
 
 
 def _printed(pattern: str, values: tuple[Value, ...], scale: float) -> str:

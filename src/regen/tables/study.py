@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from regen.files import Absent
 from regen.metrics import Metric
 from regen.tables.adapters import adapters_table, cost_table
 from regen.tables.answers import (
@@ -25,7 +24,7 @@ from regen.tables.feedback import (
 from regen.tables.paths import agreement_table, speed_table
 from regen.tables.probabilities import calibration_table, confidence_table, thresholds_table
 from regen.tables.prompts import prompts_table
-from regen.tables.read import Found, Statistics, cell
+from regen.tables.read import Found, Statistics, cell, p_cell
 from regen.tables.sets import (
     changes_table,
     diversity_table,
@@ -38,7 +37,6 @@ from regen.tables.spending import spending_table
 from regen.tables.sweeps import sweeps_table
 from regen.tables.table import EMPTY, Cell, Column, Row, Table, label_column, write_table
 
-STARS = ((0.01, "**"), (0.05, "*"))
 STARS_NOTE = "* p < 0.05, ** p < 0.01, Holm-adjusted within the declared family."
 
 
@@ -332,17 +330,6 @@ def test_cells(read: Statistics, number: int | None, metric: Metric) -> tuple[Ce
     estimate = read.comparison(number, "estimate")
     difference = cell(metric.pattern(signed=True), estimate, scale=metric.factor)
     return difference, p_cell(read.comparison(number, "p_holm"), stars=True)
-
-
-def p_cell(found: Found, stars: bool = False) -> Cell:
-    value, source = found
-    if isinstance(value, Absent) or value is None:
-        return Cell(str(value) if value else "–", (value,), (source,))
-    p = float(value)
-    text = "<0.001" if p < 0.001 else f"{p:.3f}"
-    if stars:
-        text += next((mark for bound, mark in STARS if p < bound), "")
-    return Cell(text, (value,), (source,))
 
 
 def seeds_of(read: Statistics, variant: str, metric: str) -> int | None:
