@@ -36,7 +36,7 @@ class FeedbackError(Exception):
     """Text that is no valid feedback; the message is one of REASONS."""
 
 
-ESCAPE = re.compile(r"\\?(?:u[0-9a-fA-F]{0,3})?")
+ESCAPE = re.compile(r"\\?(?:u[0-9a-fA-F]{0,4})?")
 NUMBER = re.compile(r"-|\.|[eE][+-]?")
 """What of an escape, and of a number, may stand at the end of a text that is cut there."""
 
