@@ -75,6 +75,8 @@ def test_both_definitions_install_the_same_by_the_makefile_from_the_lock(project
     ):
         (found,), (same,) = (set(re.findall(pattern, text)) for text in (container, apptainer))
         assert found.strip() == same.strip()
+    # What Triton compiles with where reinforcement first meets a GPU.
+    assert {"gcc", "libc6-dev", "python3.11-dev"} <= set(container.split())
     extras = re.search(r"EXTRAS=(\S+)", container)
     assert extras is not None
     asked = subprocess.run(

@@ -14,6 +14,7 @@ from snakemake.common import FUNC_OVERWRITE_PARAMS_ATTR
 from snakemake.resources import Resource
 from snakemake.utils import update_config
 
+from regen import gpus, warm
 from regen.config import check, read
 from regen.digests import Digests
 from regen.files import sha256, write_json, write_text
@@ -142,6 +143,26 @@ def seal(job: Job) -> None:
     write_text(out / CONTENT_ID, "".join(f"{digest}  {name}\n" for name in job.outputs))
     manifest = wanted(job, Digests()) | {"outputs": sha256(out / CONTENT_ID)}
     write_json(out / MANIFEST, manifest)
+
+
+@pytest.mark.parametrize(("visible", "forked"), [(None, False), ("0", False), ("", True)])
+def test_nothing_is_forked_where_a_job_could_see_a_gpu(
+    merged: dict[str, Any], monkeypatch: pytest.MonkeyPatch, visible: str | None, forked: bool
+) -> None:
+    """Libraries that were imported may have opened CUDA, and then no fork can."""
+    started = []
+    monkeypatch.setattr(warm, "start", started.append)
+    monkeypatch.setattr(gpus, "DEVICES", (Path("driver"),))
+    Path("driver").touch()
+    monkeypatch.delenv(gpus.VISIBLE, raising=False)
+    if visible is not None:
+        monkeypatch.setenv(gpus.VISIBLE, visible)
+    here = workflow()
+    here.local_exec = True
+    Plan(merged, here).start()
+    assert bool(started) == forked
+    Path("driver").unlink()
+    assert not gpus.may_be_here()
 
 
 def test_the_slurm_profile_asks_for_what_the_configuration_says(

@@ -13,6 +13,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
+DEVICES = (Path("/dev/nvidiactl"), Path("/dev/kfd"), Path("/dev/dxg"))
+"""One of them is there where a driver is: NVIDIA's, AMD's, or Windows' for Linux inside it."""
+
+
+def may_be_here() -> bool:
+    """Whether a job could see a GPU, told without opening one."""
+    return os.environ.get(VISIBLE) != "" and any(device.exists() for device in DEVICES)
 
 
 @contextmanager

@@ -39,6 +39,7 @@ from regen.digests import PRIVATE, Digests
 from regen.errors import InputError
 from regen.files import write_text
 from regen.forecast import forecast, over_budget
+from regen.gpus import may_be_here
 from regen.image import INSIDE_ALONE, check_pinned, identity, missing
 from regen.provenance import CONTENT_ID, Input, Job, Stale, why_stale
 from regen.status import NOT_HERE, State
@@ -196,7 +197,8 @@ class Plan:
         self._keep_to_the_image()
         self._keep_to_budget()
         look_only_when_a_job_ends(self._workflow)
-        if self._workflow.local_exec and not self._workflow.deployment_settings.deployment_method:
+        here = self._workflow.local_exec
+        if here and not self._workflow.deployment_settings.deployment_method and not may_be_here():
             self._warm = warm.start(PRIVATE / "warm.socket")
 
     def _keep_to_budget(self) -> None:

@@ -8,8 +8,9 @@ is killed, so is the command; if Snakemake ends, however it ends, so does everyt
 of this package is imported beforehand: a command runs the code on the disk when it starts.
 
 Snakemake measures the messenger: in its benchmark files the seconds are right, memory and load are
-not. Where there is no such process (a node of a cluster, a container, no Linux), commands run as
-they always do. So do those with more than one thread: told their number after it was loaded, MKL
+not. Where there is no such process (a node of a cluster, a container, no Linux, a machine with a
+GPU: peft opens CUDA when it is imported, and what has opened CUDA cannot be forked), commands run
+as they always do. So do those with more than one thread: told their number after it was loaded, MKL
 no longer takes fewer for small matrices, which halves the speed of an adapter and changes bytes.
 """
 
