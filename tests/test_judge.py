@@ -66,7 +66,7 @@ def server() -> Iterator[tuple[dict[str, Any], Server]]:
     settings = {
         "url": f"http://127.0.0.1:{running.server_port}/v1", "model": "m", "key_variable": None,
         "temperature": 0.0, "top_p": 1.0, "max_new_tokens": 64, "timeout": 10.0, "retries": 0,
-        "seed": 5, "checks": CHECKS,
+        "request": {}, "seed": 5, "checks": CHECKS,
     }  # fmt: skip
     yield settings, judging
     running.shutdown()
@@ -101,6 +101,20 @@ def test_it_is_asked_again_and_the_same_output_once(
     assert judge.weighted(None) == 0
 
 
+def test_a_judge_that_judges_nothing_ends_the_training(
+    server: tuple[dict[str, Any], Server],
+) -> None:
+    settings, judging = server
+    judging.spoiled = set(range(100))
+    judge = Judge(settings)
+    assert judge.judge([("say", "a", str(n)) for n in range(7)]) == [None] * 7
+    with pytest.raises(
+        InputError, match=r"'It is rather good.'; a model that thinks aloud"
+    ) as error:
+        judge.judge([("say", "a", "7")])
+    assert "\n" not in str(error.value) and "letters, short" in str(error.value)
+
+
 def test_a_training_is_paid_by_the_judge(
     server: tuple[dict[str, Any], Server], tmp_path: Path
 ) -> None:
@@ -121,7 +135,7 @@ def test_a_training_is_paid_by_the_judge(
 
 
 def test_the_configuration_names_a_reward_and_an_address(project: Path, workdir: Path) -> None:
-    def configured(**more: str) -> None:
+    def configured(**more: Any) -> None:
         judge = {"url": "http://localhost:1/v1", "model": "m", "checks": CHECKS} | more
         reinforcement = {"trainings": {"grpo": {"reinforcement": {"judge": judge}}}}
         Path("judge.yaml").write_text(json.dumps({"studies": {"math": reinforcement}}))
@@ -132,3 +146,6 @@ def test_the_configuration_names_a_reward_and_an_address(project: Path, workdir:
         configured(reward="rubrik")
     with pytest.raises(InputError, match="url"):
         configured(url="localhost")
+    configured(request={"chat_template_kwargs": {"enable_thinking": False}})
+    with pytest.raises(InputError, match=r"judge.request: .*seed has a setting of its own"):
+        configured(request={"seed": 1})

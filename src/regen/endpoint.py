@@ -1,5 +1,6 @@
 """A server that speaks OpenAI's chat completions, with the standard library alone."""
 
+import hashlib
 import http.client
 import json
 import os
@@ -7,19 +8,46 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from concurrent.futures import Future
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from regen.errors import InputError
+from regen.files import dumps
+
+AT_ONCE = 8
+"""Requests that a server has to answer at the same time."""
+KEPT = ".answers.jsonl"
+"""Where a stage keeps what it was answered, in its folder, until it has ended."""
+SHOWN = 80
+"""Characters of an unusable answer that an error quotes."""
+ALOUD = (
+    "a model that thinks aloud has to be told not to, as `request: {chat_template_kwargs: "
+    "{enable_thinking: false}}` tells some"
+)
+
+Asked = TypeVar("Asked")
+Found = TypeVar("Found")
+
+
+def at_once(ask: Callable[[Asked], Found], questions: Iterable[Asked]) -> list[Found]:
+    """What `ask` finds for each question, in their order; several are asked at the same time."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(ask, questions))
 
 
 class Endpoint:
-    """Asks one question at a time.
+    """Asks one question at a time; threads may share it.
 
     who: what asks, as an error calls it; url: up to, and without, /chat/completions
     key_variable: the environment variable that holds the key, None for a server without keys. The
     key stands in no file; timeout: seconds of a request from its beginning to the answer's end.
+    request: more of what each request says, as this server understands it
+    kept: a file of earlier answers, which grows; the same request is not made twice, so that what
+    was paid for before an interruption counts
+
     Raises InputError for an address or a key that cannot be used, and when a request failed
     `retries` times more than once, or at once if the server refuses it for good.
     """
@@ -36,7 +64,9 @@ class Endpoint:
         max_new_tokens: int,
         timeout: float,
         retries: int,
+        request: Mapping[str, Any],
         pause: float = 1.0,
+        kept: Path | None = None,
     ) -> None:
         _check_address(who, url)
         self.who = who
@@ -46,16 +76,32 @@ class Endpoint:
         if key_variable is not None:
             self.headers["Authorization"] = f"Bearer {_key(who, key_variable, url)}"
         self.sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_new_tokens}
+        self.request = dict(request)
         self.timeout, self.retries, self.pause = timeout, retries, pause
+        self.kept = None if kept is None else _Kept(kept)
 
     def ask(self, content: str, seed: int) -> str:
         """The answer to one question; `seed` is sent along, and the server may honour it."""
         body: dict[str, Any] = {
+            **self.request,
             "model": self.model,
             "messages": [{"role": "user", "content": content}],
             **self.sampling,
             "seed": seed,
         }
+        if self.kept is None:
+            return self._answer(body)
+        key = hashlib.sha256(dumps([self.url, body]).encode()).hexdigest()
+        if (known := self.kept.answers.get(key)) is None:
+            self.kept.add(key, known := self._answer(body))
+        return known
+
+    def forget(self) -> None:
+        """Ask anew what was answered in a way that nobody can use."""
+        if self.kept is not None:
+            self.kept.path.unlink(missing_ok=True)
+
+    def _answer(self, body: Mapping[str, Any]) -> str:
         reason = ""
         for attempt in range(self.retries + 1):
             if attempt:
@@ -77,6 +123,34 @@ class Endpoint:
             f"{self.who}: {self.url} gave no answer ({' '.join(reason.split())[:120]}); check url, "
             "model and key, then run the same again"
         )
+
+
+class _Kept:
+    """Answers by the request's hash, a line each; the last one may be torn by a kill."""
+
+    def __init__(self, path: Path) -> None:
+        self.path, self._writing = path, threading.Lock()
+        self.answers: dict[str, str] = {}
+        if path.exists():
+            for line in path.read_text(encoding="utf-8", errors="replace").split("\n"):
+                try:
+                    one = json.loads(line)
+                except ValueError:
+                    break
+                self.answers[one["request"]] = one["answer"]
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Written anew without a torn line, to which the next one would be joined.
+        lines = [self._line(*one) for one in self.answers.items()]
+        path.write_text("".join(lines), encoding="utf-8")
+
+    def add(self, request: str, answer: str) -> None:
+        with self._writing, self.path.open("a", encoding="utf-8") as file:
+            file.write(self._line(request, answer))
+            self.answers[request] = answer
+
+    @staticmethod
+    def _line(request: str, answer: str) -> str:
+        return json.dumps({"request": request, "answer": answer}) + "\n"
 
 
 def _check_address(who: str, url: str) -> None:

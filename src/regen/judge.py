@@ -9,10 +9,10 @@ unjudged is paid nothing, and counted. What a server says may change: `regen.rub
 import json
 import math
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from regen.endpoint import Endpoint
+from regen.endpoint import ALOUD, SHOWN, Endpoint, at_once
+from regen.errors import InputError
 
 QUESTION = (
     "Judge the answer below.\n\nQuestion: {question}\n\nRight answer: {target}\n\n"
@@ -21,8 +21,8 @@ QUESTION = (
     "Say one JSON object with these keys and numbers, and nothing else."
 )
 TRIES = 3
-AT_ONCE = 8
-"""Requests that the server has to answer at the same time."""
+DOUBTED = 8
+"""If of the first so many outputs none could be judged, none will be."""
 
 Checks = dict[str, float]
 
@@ -41,7 +41,7 @@ class Judge:
         """Each output's checks, None for one that was not judged.
 
         asked: (question, target, output). The same output to the same question is judged once.
-        Raises InputError if the server fails.
+        Raises InputError if the server fails, or judges none of what it is asked first.
         """
         lines = "\n".join(f"- {name}: {check['asks']}" for name, check in self.checks.items())
         contents = [
@@ -49,8 +49,13 @@ class Judge:
             for question, target, output in asked
         ]
         new = [content for content in dict.fromkeys(contents) if content not in self._known]
-        with ThreadPoolExecutor(AT_ONCE) as pool:
-            self._known |= dict(zip(new, pool.map(self._ask, new), strict=True))
+        self._known |= dict(zip(new, at_once(self._ask, new), strict=True))
+        if len(self._known) >= DOUBTED and not any(self._known.values()):
+            said = self.endpoint.ask(contents[0], self.seed)
+            raise InputError(
+                f"judge: {self.endpoint.model} judges nothing; asked for one JSON object with "
+                f"{', '.join(self.checks)}, it says {said[:SHOWN]!r}; {ALOUD}"
+            )
         return [self._known[content] for content in contents]
 
     def weighted(self, found: Checks | None) -> float:

@@ -81,7 +81,8 @@ def run(program: str, limits: Limits = Limits(), *, trusted: bool = False) -> Ou
         if process.returncode == UNCONFINED:
             raise InputError(
                 "sandbox: this machine gives a process no namespaces of its own, so that programs "
-                "of a model are not run; allow unprivileged user namespaces, or run it elsewhere"
+                "of a model are not run; allow unprivileged user namespaces, to a container too, "
+                "or run it elsewhere"
             )
         if said == token.encode() and process.returncode == 0 and not timed_out:
             return Outcome(True)

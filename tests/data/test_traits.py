@@ -7,6 +7,7 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
+from typing import Any
 
 import numpy as np
 import pytest
@@ -23,7 +24,7 @@ from regen.files import read_json, read_jsonl
 RULE = {"kind": "rule"}
 ENDPOINT = {
     "kind": "endpoint", "model": "m", "key_variable": None, "temperature": 0.0, "top_p": 1.0,
-    "max_new_tokens": 64, "timeout": 5.0, "retries": 0, "seed": 1,
+    "max_new_tokens": 64, "timeout": 5.0, "retries": 0, "request": {}, "seed": 1,
 }  # fmt: skip
 
 
@@ -175,7 +176,7 @@ def test_the_rule_moves_a_transcript_to_either_side(trait: str, side: str) -> No
         ("formality", "high"): "yeah lol gonna go",
     }.get((trait, side), "this is a very plain house")
     rng = np.random.default_rng(1)
-    moved = augmenter_of(RULE).move((Line("A", lines), Line("B", "Yes.")), trait, side, rng)
+    moved = augmenter_of(RULE, Path()).move((Line("A", lines), Line("B", "Yes.")), trait, side, rng)
     assert moved is not None and [line.speaker for line in moved] == ["A", "B"]
     assert direction(RULES[trait](spoken(moved)).score) == side
 
@@ -216,21 +217,41 @@ def server():
     running.shutdown()
 
 
-def test_an_endpoint_labels_and_what_is_not_valid_is_no_label(server) -> None:
+def test_an_endpoint_labels_and_what_is_not_valid_is_no_label(server, tmp_path: Path) -> None:
     url, answers, asked = server
-    judge = labeller_of({**ENDPOINT, "url": url})
+
+    def label(line: str) -> dict[str, Any] | None:
+        judge = labeller_of({**ENDPOINT, "url": url}, tmp_path / "kept")
+        return judge.label([line], ["fillers"])[0]
+
     answers += ['{"fillers": {"explanation": "um: high", "score": 9}}', "nine", '{"fillers": 9}']
-    lines = "um, hello"
-    assert judge.label(lines, ["fillers"]) == {"fillers": {"explanation": "um: high", "score": 9}}
-    assert judge.label(lines, ["fillers"]) is None and judge.label(lines, ["fillers"]) is None
+    assert label("um, hello") == {"fillers": {"explanation": "um: high", "score": 9}}
+    assert label("um, what") is None and label("um, no") is None
     answers.append('{"fillers": {"explanation": "\\ud83d: high", "score": 9}}')
-    assert judge.label(lines, ["fillers"]) is None
+    assert label("um, well") is None
+    assert label("um, hello") is not None and len(asked) == 4  # kept
     assert "um, hello" in asked[0]["messages"][0]["content"] and asked[0]["seed"] == 1
 
 
-def test_an_endpoint_augments_and_keeps_to_the_form(server) -> None:
+def test_a_model_that_labels_nothing_ends_it_and_is_asked_anew(server, tmp_path: Path) -> None:
     url, answers, asked = server
-    rewriter = augmenter_of({**ENDPOINT, "url": url})
+    answers += ["<think> Well, 7 or"] * 8
+    texts = [f"hello {n}" for n in range(20)]
+
+    def label() -> list[Any]:
+        judge = labeller_of({**ENDPOINT, "url": url}, tmp_path / "kept")
+        return judge.label(texts, ["fillers"])
+
+    with pytest.raises(InputError, match=r"'<think> Well, 7 or'; a model that thinks aloud"):
+        label()
+    assert len(asked) == 8
+    answers += ['{"fillers": {"explanation": "none: low", "score": 1}}'] * 20
+    assert all(label())
+
+
+def test_an_endpoint_augments_and_keeps_to_the_form(server, tmp_path: Path) -> None:
+    url, answers, asked = server
+    rewriter = augmenter_of({**ENDPOINT, "url": url}, tmp_path / "kept")
     answers += ["A: um hello\nB: well, hi", "Here it is: hello", "A: um \ud83d\nB: hi"]
     lines = (Line("A", "hello"), Line("B", "hi"))
     rng = np.random.default_rng(0)
@@ -275,6 +296,29 @@ def language_model(question: str) -> str:
         return json.dumps(scores)
     trait, _, side = question.partition("its ")[2].partition(".")[0].partition(" is ")
     return text + f" {'very' if side == 'high' else 'hardly'} {trait}"
+
+
+def test_what_was_answered_before_an_interruption_is_not_asked_again(
+    server, tmp_path: Path
+) -> None:
+    url, answers, asked = server
+    sources, model = package(tmp_path), {**ENDPOINT, "url": url, "retries": 0}
+    settings = {
+        "sizes": {"train": 50, "dev": 8, "test": 16}, "augmented": 0.4, "traits": SOURCES_SIX,
+        "labeller": model, "augmenter": model,
+    }  # fmt: skip
+    answers += [language_model] * 500
+    whole = build(sources, tmp_path / "whole", **settings)
+    needed = len(asked)
+    answers[:], asked[:] = [language_model] * 70, []  # then the server has no more to say
+    with pytest.raises(InputError, match="gave no answer"):
+        build(sources, tmp_path / "out", **settings)
+    answers += [language_model] * 500
+    out = build(sources, tmp_path / "out", **settings)
+    assert len(asked) <= needed + 8  # those that were under way
+    for name in ("train.jsonl", "dev.jsonl", "test.jsonl", "card.json"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes()
+    assert not list(out.glob(".*"))
 
 
 def test_the_six_traits_are_labelled_and_augmented_by_a_language_model(

@@ -16,7 +16,6 @@ import pytest
 from regen.errors import InputError
 from regen.metrics import Metric
 from regen.prompts.proposers import EndpointProposer, Scored, Task, meta_prompt
-from regen.prompts.state import State
 
 HISTORY = [Scored("first", 0.5), Scored("second", 0.9), Scored("third", 0.7), Scored("4th", 0.1)]
 TASK = Task(Metric("accuracy"), ("A", "B"), ("seconds: 1-2 -> A",), shown=3)
@@ -85,7 +84,7 @@ def serve() -> Iterator[Any]:
 def endpoint(url: str, **changes: Any) -> EndpointProposer:
     settings = {
         "url": url, "model": "some-model", "key_variable": None, "temperature": 1.0, "top_p": 1.0,
-        "max_new_tokens": 64, "timeout": 5.0, "retries": 2, "pause": 0.01,
+        "max_new_tokens": 64, "timeout": 5.0, "retries": 2, "pause": 0.01, "request": {},
     }  # fmt: skip
     return EndpointProposer(TASK, **(settings | changes))
 
@@ -249,12 +248,24 @@ def test_answers_before_one_that_failed_are_not_asked_for_again(serve, tmp_path:
     server = serve("one", "two", 401, "three")
 
     def propose() -> list[str]:
-        proposer = endpoint(server.url)
-        state = State(tmp_path / "state", "work")
-        proposer.ask = state.remember_answers(proposer.ask)
+        proposer = endpoint(server.url, kept=tmp_path / "kept")
         return proposer.propose(HISTORY, 3, np.random.default_rng(1))
 
     with pytest.raises(InputError, match="status 401"):
         propose()
+    with (tmp_path / "kept").open("a") as kept:
+        kept.write('{"request": "to')  # torn by a kill
+    assert propose() == ["one", "two", "three"]
     assert propose() == ["one", "two", "three"]
     assert len(server.seen) == 4
+
+
+def test_a_request_says_what_else_the_server_wants(serve, tmp_path: Path) -> None:
+    server = serve("thought", "not")
+    silent = {"chat_template_kwargs": {"enable_thinking": False}, "model": "never this"}
+    for request in ({}, silent):  # another request: what was kept is not its answer
+        asking = endpoint(server.url, request=request, kept=tmp_path / "kept")
+        said = asking.propose(HISTORY, 1, np.random.default_rng(1))
+    assert said == ["not"]
+    bodies = [body for _, _, body in server.seen]
+    assert bodies[1] == bodies[0] | {"chat_template_kwargs": {"enable_thinking": False}}

@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -262,23 +263,24 @@ def test_what_a_server_answered_before_it_failed_is_not_asked_again(
     plan = iter(["<PROMPT>TONE NOISE \ud83d</PROMPT>", None, "<PROMPT>NOISE or TONE?</PROMPT>"])
     asked: list[int] = []
 
-    def ask(endpoint: object, content: str, seed: int) -> str:
-        asked.append(seed)
+    def answer(endpoint: object, body: dict[str, Any]) -> str:
+        asked.append(body["seed"])
         said = next(plan)
         if said is None:
             raise InputError("gave no answer")
         return said
 
-    monkeypatch.setattr("regen.endpoint.Endpoint.ask", ask)
+    monkeypatch.setattr("regen.endpoint.Endpoint._answer", answer)
     server = {
         "kind": "endpoint", "url": "http://127.0.0.1:1/v1", "model": "m", "key_variable": None,
         "examples": 1, "shown": 2, "temperature": 1.0, "top_p": 1.0, "max_new_tokens": 8,
-        "timeout": 1.0, "retries": 0,
+        "timeout": 1.0, "retries": 0, "request": {},
     }  # fmt: skip
     settings = {"proposer": server, "iterations": 1, "per_step": 2}
     with pytest.raises(InputError, match="gave no answer"):
         run(home, tmp_path / "a", **settings)
     run(home, tmp_path / "a", **settings)
+    assert not list((tmp_path / "a").glob(".*"))
     assert len(asked) == 3 and asked[1] == asked[2] != asked[0]
     assert read_json(tmp_path / "a/prompt.json")["dropped"] == {"holds what is no text": 1}
 

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -76,13 +77,16 @@ class ByEndpoint:
             return None
 
 
-def augmenter_of(settings: dict[str, Any]) -> Augmenter:
-    """settings: {kind: rule}, or {kind: endpoint, and what `Endpoint` takes}."""
+def augmenter_of(settings: dict[str, Any], kept: Path) -> Augmenter:
+    """settings: {kind: rule}, or {kind: endpoint, and what `Endpoint` takes}.
+
+    kept: where a language model's answers are until all are there
+    """
     given = dict(settings)
     if given.pop("kind") == "rule":
         return ByRule()
     given.pop("seed")
-    return ByEndpoint(Endpoint("augmenter", **given))
+    return ByEndpoint(Endpoint("augmenter", **given, kept=kept))
 
 
 def _changed(text: str, trait: str, side: str, rng: np.random.Generator) -> str:

@@ -1,11 +1,16 @@
 """Who labels a transcript: rules, or a language model behind an endpoint."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, Protocol
 
 from regen.data.trait_rules import HIGHEST, LOWEST, RULES, explain
-from regen.endpoint import Endpoint
+from regen.endpoint import ALOUD, SHOWN, Endpoint, at_once
+from regen.errors import InputError
 from regen.feedback import FeedbackError, parse
+
+DOUBTED = 8
+"""If of so many transcripts none could be labelled, none will be."""
 
 QUESTION = (
     "Rate the transcript below on each of these traits with a whole number from {low} to {high}: "
@@ -15,16 +20,23 @@ QUESTION = (
 )
 
 
+Labels = dict[str, Any]
+"""{trait: {"explanation", "score"}}"""
+
+
 class Labeller(Protocol):
-    def label(self, text: str, traits: Sequence[str]) -> dict[str, Any] | None:
-        """{trait: {"explanation", "score"}}, None where no valid labels came."""
+    def label(self, texts: Sequence[str], traits: Sequence[str]) -> list[Labels | None]:
+        """Each text's labels, None where no valid ones came."""
         ...
 
 
 class ByRule:
     """`trait_rules`, whose explanations name the words that were counted."""
 
-    def label(self, text: str, traits: Sequence[str]) -> dict[str, Any] | None:
+    def label(self, texts: Sequence[str], traits: Sequence[str]) -> list[Labels | None]:
+        return [self._labels(text, traits) for text in texts]
+
+    def _labels(self, text: str, traits: Sequence[str]) -> Labels:
         judged = {trait: RULES[trait](text) for trait in traits}
         return {
             trait: {"explanation": explain(one.score, one.evidence), "score": one.score}
@@ -38,12 +50,27 @@ class ByEndpoint:
     def __init__(self, endpoint: Endpoint, seed: int) -> None:
         self.endpoint, self.seed = endpoint, seed
 
-    def label(self, text: str, traits: Sequence[str]) -> dict[str, Any] | None:
+    def label(self, texts: Sequence[str], traits: Sequence[str]) -> list[Labels | None]:
+        """Raises InputError if the server fails, or labels none of many."""
         if not traits:
-            return {}
+            return [{} for _ in texts]
+        doubted = at_once(lambda text: self._labels(text, traits), texts[:DOUBTED])
+        if len(doubted) == DOUBTED and not any(doubted):
+            said = self._said(texts[0], traits)
+            self.endpoint.forget()
+            raise InputError(
+                f"labeller: {self.endpoint.model} labels nothing; asked for one JSON object with "
+                f"{', '.join(traits)}, it says {said[:SHOWN]!r}; {ALOUD}"
+            )
+        return doubted + at_once(lambda text: self._labels(text, traits), texts[DOUBTED:])
+
+    def _said(self, text: str, traits: Sequence[str]) -> str:
         question = QUESTION.format(low=LOWEST, high=HIGHEST, traits=", ".join(traits), text=text)
+        return self.endpoint.ask(question, self.seed)
+
+    def _labels(self, text: str, traits: Sequence[str]) -> Labels | None:
         try:
-            found = parse(self.endpoint.ask(question, self.seed), traits)
+            found = parse(self._said(text, traits), traits)
             for one in found.values():
                 one.explanation.encode()  # half of a surrogate pair is no text to learn from
         except (FeedbackError, UnicodeEncodeError):
@@ -54,10 +81,13 @@ class ByEndpoint:
         }
 
 
-def labeller_of(settings: dict[str, Any]) -> Labeller:
-    """settings: {kind: rule}, or {kind: endpoint, seed, and what `Endpoint` takes}."""
+def labeller_of(settings: dict[str, Any], kept: Path) -> Labeller:
+    """settings: {kind: rule}, or {kind: endpoint, seed, and what `Endpoint` takes}.
+
+    kept: where a language model's answers are until all are there
+    """
     given = dict(settings)
     if given.pop("kind") == "rule":
         return ByRule()
     seed = given.pop("seed")
-    return ByEndpoint(Endpoint("labeller", **given), seed)
+    return ByEndpoint(Endpoint("labeller", **given, kept=kept), seed)

@@ -23,7 +23,7 @@ import numpy as np
 from regen.data.card import check_groups_apart
 from regen.data.sources import archive
 from regen.data.trait_augmenters import Augmenter, augmenter_of
-from regen.data.trait_labellers import Labeller, labeller_of
+from regen.data.trait_labellers import Labeller, Labels, labeller_of
 from regen.data.trait_rules import direction, explain
 from regen.data.transcripts import (
     HUMAN,
@@ -34,6 +34,7 @@ from regen.data.transcripts import (
     spoken,
     transcript,
 )
+from regen.endpoint import KEPT
 from regen.errors import InputError
 from regen.files import write_json, write_jsonl
 
@@ -66,21 +67,27 @@ def traits(
     words: longest opening that is shown; augmented: share of the training rows
     labeller, augmenter: {kind: rule} or {kind: endpoint, ...}; of RULELESS traits, the latter
 
+    What a language model answers is kept in a hidden file until all is made.
+
     Raises InputError if there are fewer conversations than are asked for.
     """
     kept, left_out = conversations(sources, words)
     divided = _divide(kept, sizes, round(augmented * sizes["train"]), seed)
-    judge = labeller_of(labeller)
+    judge, moves = labeller_of(labeller, out / KEPT), augmenter_of(augmenter, out / KEPT)
     ruled = [trait for trait in traits if trait not in HUMAN]
     rows: dict[str, list[Row]] = {}
     for split in SPLITS:
         groups = components(divided[split])
-        labelled = (_row(one, groups, judge, traits, ruled) for one in divided[split])
-        rows[split] = [row for row in labelled if row is not None]
+        labels = judge.label([spoken(one.opening) for one in divided[split]], ruled)
+        rows[split] = [
+            _row(one, groups, its, traits)
+            for one, its in zip(divided[split], labels, strict=True)
+            if its is not None
+        ]
     unlabelled = {split: len(divided[split]) - len(rows[split]) for split in SPLITS}
     made = sizes["train"] - len(divided["train"])
     rng = np.random.default_rng([seed, 1])
-    rows["train"] += _augment(rows["train"], made, ruled, augmenter_of(augmenter), judge, rng)
+    rows["train"] += _augment(rows["train"], made, ruled, moves, judge, rng)
     rows["train"] = [rows["train"][i] for i in rng.permutation(len(rows["train"]))]
     for split in SPLITS:
         for number, row in enumerate(rows[split]):
@@ -112,6 +119,7 @@ def traits(
         "groups_apart": check_groups_apart(rows),
     }
     write_json(out / "card.json", card)
+    (out / KEPT).unlink(missing_ok=True)
 
 
 def _divide(
@@ -146,17 +154,9 @@ def _divide(
     return divided
 
 
-def _row(
-    one: Conversation,
-    groups: dict[str, str],
-    judge: Labeller,
-    traits: Sequence[str],
-    ruled: Sequence[str],
-) -> Row | None:
-    """None where the labeller gave no valid labels."""
-    labels = judge.label(spoken(one.opening), ruled)
-    if labels is None:
-        return None
+def _row(one: Conversation, groups: dict[str, str], labels: Labels, traits: Sequence[str]) -> Row:
+    """labels: the labeller's"""
+    labels = dict(labels)
     for trait in set(traits) & set(HUMAN):
         score = one.ratings[trait]
         labels[trait] = {"explanation": explain(score, [f"{one.more} more"]), "score": score}
@@ -203,7 +203,7 @@ def _augment(
             continue
         opening = tuple(Line(*line) for line in source["lines"])
         changed = augmenter.move(opening, trait, side, rng)
-        labels = None if changed is None else judge.label(spoken(changed), ruled)
+        labels = None if changed is None else judge.label([spoken(changed)], ruled)[0]
         if changed is None or labels is None or direction(labels[trait]["score"]) != side:
             failed += 1
             continue

@@ -6,7 +6,7 @@ a new prompt that scores higher. A proposal is raw text; a well-made one holds i
 <PROMPT> and </PROMPT>.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -149,12 +149,11 @@ class EndpointProposer:
     """
 
     def __init__(self, task: Task, **settings: Any) -> None:
-        self.task = task
-        self.ask: Callable[[str, int], str] = Endpoint("proposer", **settings).ask
+        self.task, self.endpoint = task, Endpoint("proposer", **settings)
 
     def propose(self, history: Sequence[Scored], n: int, rng: np.random.Generator) -> list[str]:
         content = meta_prompt(self.task, history)
-        return [self.ask(content, int(rng.integers(2**31))) for _ in range(n)]
+        return [self.endpoint.ask(content, int(rng.integers(2**31))) for _ in range(n)]
 
 
 class RandomProposer:

@@ -20,6 +20,7 @@ import numpy as np
 from regen.benchmarks.base import BaseBenchmark, Item
 from regen.benchmarks.registry import get_benchmark
 from regen.code import code_of
+from regen.endpoint import KEPT
 from regen.errors import InputError
 from regen.files import read_json, sha256, write_json, write_jsonl
 from regen.prediction import answer, odd_character, prompt_hash
@@ -133,7 +134,7 @@ def optimise(
         items_of_csv(task, dev_csv)[:limit] if dev_csv else task.load_dataset(data, "dev", limit)
     )
     scorer = DevScore(task, items, base, adapter, batch_size)
-    proposing = _proposer(task, training, proposer, proposer_model)
+    proposing = _proposer(task, training, proposer, proposer_model, out / KEPT)
     metric = next(iter(task.metrics))
     state = State(
         out / STATE,
@@ -151,8 +152,6 @@ def optimise(
             "code": code_of(("regen.prompts.search", type(task).__module__)),
         },
     )
-    if isinstance(proposing, EndpointProposer):
-        proposing.ask = state.remember_answers(proposing.ask)
     found = search(
         task,
         state.remember_scores(scorer),
@@ -193,6 +192,7 @@ def optimise(
         },
     )
     state.path.unlink(missing_ok=True)
+    (out / KEPT).unlink(missing_ok=True)
 
 
 def search(
@@ -325,7 +325,11 @@ class DevScore:
 
 
 def _proposer(
-    task: BaseBenchmark, training: Sequence[Any], settings: dict[str, Any], folder: Path | None
+    task: BaseBenchmark,
+    training: Sequence[Any],
+    settings: dict[str, Any],
+    folder: Path | None,
+    kept: Path,
 ) -> Proposer:
     kind = settings["kind"]
     if kind == "random":
@@ -335,7 +339,7 @@ def _proposer(
     told = Task(metric, tuple(task.options), shown, settings["shown"])
     own = {k: v for k, v in settings.items() if k not in ("kind", "model", "examples", "shown")}
     if kind == "endpoint":
-        return EndpointProposer(told, model=settings["model"], **own)
+        return EndpointProposer(told, model=settings["model"], kept=kept, **own)
     if folder is None:
         raise InputError("proposer: a local one needs a model; name one of `models`")
     return LocalProposer(folder, told, **own)

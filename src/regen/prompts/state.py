@@ -26,7 +26,6 @@ class State:
         self.seconds = {"scores": 0.0, "proposals": 0.0}
         self.scores: dict[str, float] = {}
         self.proposals: dict[int, list[str]] = {}
-        self.answers: dict[str, str] = {}
         digest = hashlib.sha256(dumps(work).encode()).hexdigest()
         lines = self._lines()
         if not lines or lines[0] != {"work": digest}:
@@ -37,8 +36,6 @@ class State:
         for line in lines[1:]:
             if "score" in line:
                 self.scores[line["hash"]] = line["score"]
-            elif "answer" in line:
-                self.answers[line["hash"]] = line["answer"]
             else:
                 self.proposals[line["step"]] = line["proposals"]
         self.resumed_at = len(self.scores)
@@ -68,18 +65,6 @@ class State:
 
     def remember_proposals(self, proposer: Proposer) -> Proposer:
         return _Remembered(self, proposer)
-
-    def remember_answers(self, ask: Callable[[str, int], str]) -> Callable[[str, int], str]:
-        """Of a server: what it answered counts, and was paid for, though the next request fails."""
-
-        def remembered(content: str, seed: int) -> str:
-            key = hashlib.sha256(f"{seed} {content}".encode()).hexdigest()
-            if key not in self.answers:
-                self.answers[key] = ask(content, seed)
-                self._append({"hash": key, "answer": self.answers[key]})
-            return self.answers[key]
-
-        return remembered
 
     def _append(self, line: dict[str, Any]) -> None:
         with self.path.open("a", encoding="utf-8") as file:

@@ -1,15 +1,18 @@
 """What all parts of the schema are made of."""
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from regen.errors import nearest
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$", description="lower case, digits, -")]
 Seed = Annotated[int, Field(strict=True, ge=0, lt=2**32)]
 Positive = Annotated[int, Field(strict=True, gt=0)]
+
+SAID = ("model", "messages", "temperature", "top_p", "max_tokens", "seed", "n", "stream")
+"""What a request to a server says already, or must not say."""
 
 
 class Section(BaseModel):
@@ -52,8 +55,8 @@ def known(name: str, names: Iterable[str], where: str, kind: str) -> None:
         raise ValueError(f"{where}: there is no {kind} {name!r}{nearest(name, names)}")
 
 
-class ByEndpoint(Section):
-    """By a server that speaks OpenAI's chat completions; what it answers may change."""
+class Server(Section):
+    """One that speaks OpenAI's chat completions; what it answers may change."""
 
     kind: Literal["endpoint"]
     """who does it"""
@@ -63,15 +66,30 @@ class ByEndpoint(Section):
     """the server's name for it"""
     key_variable: str | None = None
     """environment variable that holds the key; null for a server that wants none"""
-    temperature: Annotated[float, Field(ge=0, le=10)] = 0.0
-    """of the draws"""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     """share of the probability that is drawn from"""
-    max_new_tokens: Positive = 512
-    """longest answer"""
     timeout: Annotated[float, Field(gt=0)] = 60.0
     """seconds until a request counts as failed"""
     retries: Annotated[int, Field(strict=True, ge=0)] = 4
     """how often a failed request is made again"""
+    request: dict[str, Any] = {}
+    """more that each request says, as the server takes it (chat_template_kwargs, top_k)"""
+
+    @field_validator("request")
+    @classmethod
+    def _says_nothing_twice(cls, request: dict[str, Any]) -> dict[str, Any]:
+        for name in SAID:
+            if name in request:
+                raise ValueError(f"{name} has a setting of its own, or none; leave it out here")
+        return request
+
+
+class ByEndpoint(Server):
+    """Questions that such a server answers about items."""
+
+    temperature: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """of the draws"""
+    max_new_tokens: Positive = 512
+    """longest answer"""
     seed: Seed = 1
     """that the server is sent"""

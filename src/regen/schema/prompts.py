@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from regen.schema.common import Name, Positive, Section, Seed
+from regen.schema.common import Name, Positive, Section, Seed, Server
 
 
 class LocalProposer(Section):
@@ -26,31 +26,17 @@ class LocalProposer(Section):
     """longest proposal"""
 
 
-class EndpointProposer(Section):
+class EndpointProposer(Server):
     """A server that speaks OpenAI's chat completions proposes prompts."""
 
-    kind: Literal["endpoint"]
-    """which kind of proposer"""
-    url: Annotated[str, Field(pattern=r"^https?://")]
-    """up to, and without, /chat/completions"""
-    model: str
-    """the server's name for it"""
-    key_variable: str | None = None
-    """environment variable that holds the key; null for a server that wants none"""
     examples: Annotated[int, Field(strict=True, ge=0, le=16)] = 2
     """answered training items that it is shown"""
     shown: Positive = 20
     """so many of the best prompts that it is shown with their scores"""
     temperature: Annotated[float, Field(ge=0, le=10)] = 1.0
     """of the draws"""
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """share of the probability that is drawn from"""
     max_new_tokens: Positive = 256
     """longest proposal"""
-    timeout: Annotated[float, Field(gt=0)] = 60.0
-    """seconds until a request counts as failed"""
-    retries: Annotated[int, Field(strict=True, ge=0)] = 4
-    """how often a failed request is made again"""
 
 
 class RandomProposer(Section):

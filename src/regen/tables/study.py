@@ -225,12 +225,18 @@ def tests_table(
             )
         )
     shares = [metric.percent for metric in metrics.values()]
+    longest = max((len(row.cells[0].text) for row in rows), default=0)
     return Table(
         name="tests",
         study=study,
         caption="The declared comparisons of methods, seeds and items both taken as samples.",
         columns=(
-            Column("comparison", "Comparison", numeric=False, width=0.17 if several else 0.2),
+            Column(
+                "comparison",
+                "Comparison",
+                numeric=False,
+                width=0.24 if longest > 60 else 0.17 if several else 0.2,
+            ),
             *([Column("family", "Family", numeric=False)] if named else []),
             *([Column("metric", "Metric", numeric=False, width=0.11)] if several else []),
             Column("difference", "Difference [95% CI]"),
