@@ -10,15 +10,15 @@ import pytest
 from snakemake.exceptions import WorkflowError
 from test_planning import workflow
 
-from regen import forecast as module
-from regen import targets
+from regen import estimates, targets
 from regen.benchmarks.base import Prompt
 from regen.chain import Chain
 from regen.config import check, read
 from regen.digests import Digests
 from regen.errors import InputError
+from regen.estimates import ASSUMED
 from regen.files import write_json
-from regen.forecast import ALIKE, ASSUMED, ESTIMATE, RECORDED, Forecast, forecast
+from regen.forecast import ALIKE, ESTIMATE, RECORDED, Forecast, forecast, over_budget
 from regen.planning import Plan
 from regen.provenance import Job
 from regen.status import FRESH, MISSING, NOT_HERE, State
@@ -172,6 +172,27 @@ def test_a_perplexity_reads_every_answer(project: Path, workdir: Path) -> None:
     assert forecast_of(of, of.job("scoring", **address)).seconds == 15
 
 
+def test_what_a_server_is_waited_for_is_counted(project: Path, workdir: Path) -> None:
+    of = chain(project, scale="paper")
+    judged = "studies.math.trainings.grpo.reinforcement.judge=null"
+    job, by_rule = (training(one, "math", "grpo", 42) for one in (of, chain(project, judged)))
+    assert estimates.waiting(by_rule) == 0
+    assert estimates.waiting(job) == 500 * 64 / 8 * 3  # 64 outputs a step, eight at a time
+    search = of.job("prompts", study="speech", search="base-opro")
+    assert estimates.waiting(search) == 20 * 8 * 3
+    # 360 transcripts, eight at a time; 120 more are rewritten and labelled one after the other.
+    data = of.job("data", dataset="traits-llm")
+    assert estimates.waiting(data) == (360 / 8 + 2 * 120) * 3
+    one = forecast_of(of, data)
+    assert (one.seconds, one.basis) == (15 + estimates.waiting(data), ESTIMATE)
+
+
+def test_weights_are_fetched_before_they_are_used(project: Path, workdir: Path) -> None:
+    of = chain(project, scale="paper")
+    one = forecast_of(of, of.job("models", base="qwen3-omni-30b"))
+    assert one.seconds == pytest.approx(15 + 30e9 * 2 / 5e7)
+
+
 def test_tokens_are_counted_where_the_data_are_here(
     project: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -184,7 +205,7 @@ def test_tokens_are_counted_where_the_data_are_here(
         prompt=lambda item, template: Prompt(item, audio=(Path("a.wav"),) * (len(item) == 50)),
         completion=lambda item: "y" * 20,
     )
-    monkeypatch.setattr(module, "get_benchmark", {"qa": task}.get)
+    monkeypatch.setattr(estimates, "get_benchmark", {"qa": task}.get)
     write_json(Path("data/qa/train.jsonl"), {})
     after = forecast_of(of, job).seconds
     assert before is not None and after is not None
@@ -204,7 +225,7 @@ def test_an_output_follows_the_question_alone(
         prompt=lambda item, template: Prompt(item),
         completion=lambda item: "y" * 2000,
     )
-    monkeypatch.setattr(module, "get_benchmark", {"math": task}.get)
+    monkeypatch.setattr(estimates, "get_benchmark", {"math": task}.get)
     write_json(Path("data/math/train.jsonl"), {})
     after = forecast_of(of, job).seconds
     assert before is not None and after is not None
@@ -274,16 +295,14 @@ def test_a_fresh_job_runs_only_if_its_missing_files_are_read(
 def test_a_price_and_a_budget(project: Path, workdir: Path) -> None:
     of = chain(project, PRICES, scale="paper")
     job = training(of, "qa", "qlora", 42)
-    write_json(Path(job.out, "timing.json"), {"seconds": 3600, "steps": module.work(job)})
+    write_json(Path(job.out, "timing.json"), {"seconds": 3600, "steps": estimates.work(job)})
     one = forecast_of(of, job)
     assert one.price == pytest.approx(2.0 + 4 * 0.1)
-    assert module.over_budget([one], 2.5, of.config.prices) is None
-    assert "cost 2.40 USD; 2.00 is the limit" in str(
-        module.over_budget([one], 2.0, of.config.prices)
-    )
-    assert "wants prices" in str(module.over_budget([one], 2.0, None))
+    assert over_budget([one], 2.5, of.config.prices) is None
+    assert "cost 2.40 USD; 2.00 is the limit" in str(over_budget([one], 2.0, of.config.prices))
+    assert "wants prices" in str(over_budget([one], 2.0, None))
     nothing = Forecast("results/x", "training", "", 1, 0, None, ESTIMATE, None)
-    assert "results/x" in str(module.over_budget([one, nothing], 99.0, of.config.prices))
+    assert "results/x" in str(over_budget([one, nothing], 99.0, of.config.prices))
 
 
 def test_the_command_fails_above_the_budget(project: Path, workdir: Path) -> None:
