@@ -16,8 +16,12 @@ import yaml
 from test_staleness import Clone, build
 
 from regen.archives import pack
+from regen.bundle import bundle
+from regen.chain import Chain
 from regen.cli import main
+from regen.config import check, read
 from regen.digests import Digests
+from regen.errors import InputError
 from regen.files import dumps, sha256
 
 TARGET = "scores"
@@ -96,6 +100,14 @@ def altered(archive: Path, output: Path, change: Callable[[str, bytes], bytes]) 
             members.append((member.name, change(member.name, content.read())))
     pack(output, members, Digests())
     return output
+
+
+def test_what_would_be_refused_there_is_not_packed(project: Path, workdir: Path) -> None:
+    files = [project / "config.yaml", project / "config" / "paper.yaml"]
+    for target, where in (("base_models", r"models\.\S+"), ("data", r"datasets\.gsm8k\.hub")):
+        with pytest.raises(InputError, match=rf"{where}: revision is null"):
+            bundle(Chain(check(read(files))), target, [], Path("out.tar.gz"), Digests())
+    assert not Path("out.tar.gz").exists()
 
 
 @pytest.mark.slow

@@ -54,13 +54,21 @@ def test_what_ran_before_says_how_long_it_takes(project: Path, workdir: Path) ->
     asked = of.job("prediction", study="speech", variant="lora", run="seed-42", split="test")
     write_json(Path(asked.out, "timing.json"), {"seconds": 50, "items": 10})
     assert forecast_of(of, asked).seconds == 5 * asked.params["limit"]
+    # A search that went on from an earlier call took its seconds for what was left.
+    search = of.job("prompts", study="speech", search="base-opro")
+    evaluated = {"seconds": 10, "evaluations": 48, "resumed_at": 38}
+    write_json(Path(search.out, "timing.json"), evaluated)
+    assert forecast_of(of, search).seconds == pytest.approx(search.params["evaluations"])
     # run.json has the seconds of stages that measure nothing themselves.
     scored = of.job("scoring", study="speech", variant="lora", run="seed-42", split="test")
     write_json(Path(scored.out, "run.json"), {"seconds": 3})
     assert forecast_of(of, scored).seconds == 3
 
 
-def test_a_model_that_never_ran_is_estimated_from_its_size(project: Path, workdir: Path) -> None:
+def test_a_model_that_never_ran_is_estimated_from_its_size(
+    project: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ASSUMED, "GPU, seconds of a new token at least", 0.0)
     of = chain(project, scale="paper")
     job = training(of, "qa", "qlora", 42)
     one = forecast_of(of, job)
@@ -109,7 +117,7 @@ def test_reinforcement_draws_reads_and_learns_its_outputs(
 
 
 def test_processes_share_the_outputs_but_each_reads_the_weights(
-    project: Path, workdir: Path
+    project: Path, workdir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     resources = "studies.math.resources={training: {gpu: 2, threads: 2}}"
     processes = "studies.math.trainings.grpo.optimisation.processes=2"
@@ -117,7 +125,13 @@ def test_processes_share_the_outputs_but_each_reads_the_weights(
     flop, weights = 1e6 / 2e14, 2 * 1e6 / 1e12
     computing = 40 * 64 * (96 * 2 + 144 * 2 + 144 * 6) * flop
     seconds = 15 + weights / 2 + computing + 40 * 48 * weights
-    assert forecast_of(of, training(of, "math", "grpo", 42)).seconds == pytest.approx(seconds)
+    job = training(of, "math", "grpo", 42)
+    monkeypatch.setitem(ASSUMED, "GPU, seconds of a new token at least", 0.0)
+    assert forecast_of(of, job).seconds == pytest.approx(seconds)
+    # A small model's weights are read sooner than a GPU is told what to do.
+    monkeypatch.setitem(ASSUMED, "GPU, seconds of a new token at least", 0.025)
+    seconds += 40 * 48 * (0.025 - weights)
+    assert forecast_of(of, job).seconds == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize(
@@ -179,7 +193,7 @@ def test_what_a_server_is_waited_for_is_counted(project: Path, workdir: Path) ->
     assert estimates.waiting(by_rule) == 0
     assert estimates.waiting(job) == 500 * 64 / 8 * 3  # 64 outputs a step, eight at a time
     search = of.job("prompts", study="speech", search="base-opro")
-    assert estimates.waiting(search) == 20 * 8 * 3
+    assert estimates.waiting(search) == 20 * 3  # the eight of a step, at once
     # 360 transcripts, eight at a time; 120 more are rewritten and labelled one after the other.
     data = of.job("data", dataset="traits-llm")
     assert estimates.waiting(data) == (360 / 8 + 2 * 120) * 3
@@ -325,7 +339,8 @@ def test_snakemake_does_not_start_above_the_budget(project: Path, workdir: Path)
     where = {"study": "qa", "training": "qlora", "seed": "42"}
     overlay = [project / "config.yaml", project / "config" / "paper.yaml"]
     for limit, refused in (("0.01", True), ("100", False)):
-        changes = [PRICES, f"prices.budget={limit}", "strict_environment=false"]
+        pinned = f"models.qwen2-5-3b.revision={'a' * 40}"
+        changes = [PRICES, f"prices.budget={limit}", "strict_environment=false", pinned]
         plan = Plan(read(overlay, changes), workflow(targets=(target,)))
         plan.check("training")(where)
         if refused:

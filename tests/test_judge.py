@@ -66,7 +66,7 @@ def server() -> Iterator[tuple[dict[str, Any], Server]]:
     settings = {
         "url": f"http://127.0.0.1:{running.server_port}/v1", "model": "m", "key_variable": None,
         "temperature": 0.0, "top_p": 1.0, "max_new_tokens": 64, "timeout": 10.0, "retries": 0,
-        "request": {}, "seed": 5, "checks": CHECKS,
+        "at_once": 8, "request": {}, "seed": 5, "checks": CHECKS,
     }  # fmt: skip
     yield settings, judging
     running.shutdown()
@@ -108,9 +108,7 @@ def test_a_judge_that_judges_nothing_ends_the_training(
     judging.spoiled = set(range(100))
     judge = Judge(settings)
     assert judge.judge([("say", "a", str(n)) for n in range(7)]) == [None] * 7
-    with pytest.raises(
-        InputError, match=r"'It is rather good.'; a model that thinks aloud"
-    ) as error:
+    with pytest.raises(InputError, match=r"'It is rather good.'; tell it by `request`") as error:
         judge.judge([("say", "a", "7")])
     assert "\n" not in str(error.value) and "letters, short" in str(error.value)
 
@@ -135,17 +133,22 @@ def test_a_training_is_paid_by_the_judge(
 
 
 def test_the_configuration_names_a_reward_and_an_address(project: Path, workdir: Path) -> None:
-    def configured(**more: Any) -> None:
+    def configured(**more: Any) -> Any:
         judge = {"url": "http://localhost:1/v1", "model": "m", "checks": CHECKS} | more
         reinforcement = {"trainings": {"grpo": {"reinforcement": {"judge": judge}}}}
-        Path("judge.yaml").write_text(json.dumps({"studies": {"math": reinforcement}}))
-        check(read([project / "config.yaml", Path("judge.yaml")]))
+        text = json.dumps({"studies": {"math": reinforcement}})
+        Path("judge.yaml").write_text(text.replace("NaN", ".nan"))
+        found = check(read([project / "config.yaml", Path("judge.yaml")]))
+        return found.studies["math"].trainings["grpo"].reinforcement.judge
 
     configured()
     with pytest.raises(InputError, match=r"judge.reward: weights has no 'rubrik'; add it"):
         configured(reward="rubrik")
     with pytest.raises(InputError, match="url"):
         configured(url="localhost")
-    configured(request={"chat_template_kwargs": {"enable_thinking": False}})
+    said = {"chat_template_kwargs": {"enable_thinking": False}}
+    assert configured(request=said | {"top_k": None}).request == said
     with pytest.raises(InputError, match=r"judge.request: .*seed has a setting of its own"):
         configured(request={"seed": 1})
+    with pytest.raises(InputError, match=r"judge.request.*a finite number, not nan"):
+        configured(request={"temperature_scale": float("nan")})

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from snakemake.common import FUNC_OVERWRITE_PARAMS_ATTR
+from snakemake.exceptions import WorkflowError
 from snakemake.resources import Resource
 from snakemake.utils import update_config
 
@@ -208,3 +209,18 @@ def test_the_scheduler_looks_once_for_each_job_that_ends(limit: str | None, work
     looks = len(re.findall(r"^Ready jobs", done.stdout + done.stderr, re.M))
     # Who asks for a limit gets it, and the rounds with it.
     assert (looks <= jobs + 2) == (limit is None), looks
+
+
+@pytest.mark.parametrize("revision", [None, "a" * 40])
+def test_what_the_hub_may_change_is_refused_before_anything_runs(
+    project: Path, workdir: Path, revision: str | None
+) -> None:
+    files = [project / "config.yaml", project / "config" / "paper.yaml"]
+    changes = ["strict_environment=false", f"models.qwen2-5-3b.revision={revision or 'null'}"]
+    target = "results/paper/qa/checkpoints/qlora/seed-42"
+    plan = Plan(read(files, changes), workflow(targets=(target,)))
+    if revision is None:
+        with pytest.raises(WorkflowError, match=r"models\.qwen2-5-3b: revision is null.*regen pin"):
+            plan.start()
+    else:
+        plan.start()

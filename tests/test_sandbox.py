@@ -124,9 +124,20 @@ def test_several_keep_their_order() -> None:
     assert [outcome.passed for outcome in found] == [True, False, True]
 
 
-def test_without_namespaces_only_what_is_trusted_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_program_cannot_say_that_it_was_not_confined() -> None:
+    assert not run(f"import os\nos._exit({sandbox.UNCONFINED})", SHORT).passed
+
+
+@pytest.mark.parametrize(
+    "refused",
+    ["checked(libc.unshare(kinds))", 'checked(libc.mount(None, b"/", None, PRIVATE, None))'],
+)
+def test_without_namespaces_only_what_is_trusted_runs(
+    refused: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A container may be given them, and no mounts in them."""
     child = Path(sandbox.CHILD).read_text()
-    broken = child.replace("checked(libc.unshare(kinds))", "raise OSError(1, 'not permitted')")
+    broken = child.replace(refused, "raise OSError(1, 'not permitted')")
     assert broken != child
     import tempfile
 

@@ -18,6 +18,7 @@ from regen.digests import PRIVATE, Digests
 from regen.errors import InputError
 from regen.files import dumps, read_json
 from regen.image import is_file
+from regen.pin import check_revisions
 from regen.provenance import CONTENT_ID, MANIFEST, RUN, Input, Job, listed_outputs, measured_outputs
 from regen.status import FRESH, NOT_HERE, State, status
 from regen.targets import jobs_of, would_run
@@ -55,6 +56,7 @@ def bundle(
     running = would_run(chain, asked, digests)
     if not running:
         raise InputError(f"{target}: nothing of it would run; it is fresh here")
+    check_revisions(chain.jobs[folder] for folder in running)
     jobs = chain.with_upstream(asked)
     fresh = [j for j in jobs if j.out not in running or running[j.out].state == NOT_HERE]
     overlays = [str(file) for file in configfiles]

@@ -8,8 +8,8 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
@@ -17,25 +17,21 @@ from urllib.parse import urlsplit
 from regen.errors import InputError
 from regen.files import dumps
 
-AT_ONCE = 8
-"""Requests that a server has to answer at the same time."""
+DOUBTED = 8
+"""If of the first so many answers none can be used, none will be."""
 KEPT = ".answers.jsonl"
 """Where a stage keeps what it was answered, in its folder, until it has ended."""
 SHOWN = 80
 """Characters of an unusable answer that an error quotes."""
 ALOUD = (
-    "a model that thinks aloud has to be told not to, as `request: {chat_template_kwargs: "
-    "{enable_thinking: false}}` tells some"
+    "tell it by `request` what it has to leave: some think aloud without {chat_template_kwargs: "
+    "{enable_thinking: false}}, some fence JSON without {response_format: {type: json_object}}"
 )
+LONGEST_PAUSE = 60.0
+"""Seconds; a server may ask for a longer one."""
 
 Asked = TypeVar("Asked")
 Found = TypeVar("Found")
-
-
-def at_once(ask: Callable[[Asked], Found], questions: Iterable[Asked]) -> list[Found]:
-    """What `ask` finds for each question, in their order; several are asked at the same time."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        return list(pool.map(ask, questions))
 
 
 class Endpoint:
@@ -44,7 +40,8 @@ class Endpoint:
     who: what asks, as an error calls it; url: up to, and without, /chat/completions
     key_variable: the environment variable that holds the key, None for a server without keys. The
     key stands in no file; timeout: seconds of a request from its beginning to the answer's end.
-    request: more of what each request says, as this server understands it
+    at_once: requests that it is sent at the same time; request: more of what each one says, as
+    this server understands it
     kept: a file of earlier answers, which grows; the same request is not made twice, so that what
     was paid for before an interruption counts
 
@@ -64,6 +61,7 @@ class Endpoint:
         max_new_tokens: int,
         timeout: float,
         retries: int,
+        at_once: int,
         request: Mapping[str, Any],
         pause: float = 1.0,
         kept: Path | None = None,
@@ -76,9 +74,36 @@ class Endpoint:
         if key_variable is not None:
             self.headers["Authorization"] = f"Bearer {_key(who, key_variable, url)}"
         self.sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_new_tokens}
-        self.request = dict(request)
+        self.at_once, self.request = at_once, dict(request)
         self.timeout, self.retries, self.pause = timeout, retries, pause
         self.kept = None if kept is None else _Kept(kept)
+
+    def all(self, ask: Callable[[Asked], Found], questions: Sequence[Asked]) -> list[Found]:
+        """What `ask` finds for each question, in their order; `at_once` are asked at a time.
+
+        The threads end with the process, whatever they wait for, and begin nothing once one failed.
+        """
+        waiting = [(question, Future[Found]()) for question in questions]
+        turn, ended = iter(waiting), threading.Event()
+        drawing = threading.Lock()
+
+        def work() -> None:
+            while not ended.is_set():
+                with drawing:
+                    question, future = next(turn, (None, None))
+                if future is None:
+                    return
+                try:
+                    future.set_result(ask(question))  # type: ignore[arg-type]
+                except BaseException as error:
+                    future.set_exception(error)
+
+        for _ in range(min(self.at_once, len(questions))):
+            threading.Thread(target=work, daemon=True).start()
+        try:
+            return [future.result() for _, future in waiting]
+        finally:
+            ended.set()
 
     def ask(self, content: str, seed: int) -> str:
         """The answer to one question; `seed` is sent along, and the server may honour it."""
@@ -96,21 +121,29 @@ class Endpoint:
             self.kept.add(key, known := self._answer(body))
         return known
 
-    def forget(self) -> None:
-        """Ask anew what was answered in a way that nobody can use."""
+    def useless(self, wanted: str, said: str) -> InputError:
+        """The error that none of the answers can be used, one of which is `said`.
+
+        What was kept is forgotten, so that the same is asked anew of a server that was mended.
+        """
         if self.kept is not None:
             self.kept.path.unlink(missing_ok=True)
+        return InputError(
+            f"{self.who}: no answer of {self.model} can be used; asked for {wanted}, it says "
+            f"{said[:SHOWN]!r}; {ALOUD}"
+        )
 
     def _answer(self, body: Mapping[str, Any]) -> str:
-        reason = ""
+        reason, pause = "", 0.0
         for attempt in range(self.retries + 1):
             if attempt:
-                time.sleep(self.pause * 2 ** (attempt - 1))
+                time.sleep(max(pause, self.pause * 2 ** (attempt - 1)))
             request = urllib.request.Request(self.url, json.dumps(body).encode(), self.headers)
             try:
                 return _said(_within(self.timeout, request))
             except urllib.error.HTTPError as error:
-                reason = f"status {error.code}"
+                reason = f"status {error.code}{_excerpt(error)}"
+                pause = _asked_pause(error)
                 if error.code < 500 and error.code not in (408, 429):
                     break  # it will not be better the next time
             except (LookupError, TypeError, ValueError, RecursionError):
@@ -120,8 +153,8 @@ class Endpoint:
             except OSError as error:  # no connection, a broken one, time out
                 reason = str(getattr(error, "reason", error))
         raise InputError(
-            f"{self.who}: {self.url} gave no answer ({' '.join(reason.split())[:120]}); check url, "
-            "model and key, then run the same again"
+            f"{self.who}: {self.url} gave no answer ({' '.join(reason.split())[:200]}); check url, "
+            "model, key and request, then run the same again"
         )
 
 
@@ -205,7 +238,24 @@ def _within(seconds: float, request: urllib.request.Request) -> bytes:
     try:
         return answer.result(seconds)
     except TimeoutError as error:
-        raise TimeoutError(str(error) or f"not all of it came in {seconds:g} s") from None
+        raise TimeoutError(
+            str(error) or f"not all of it came in {seconds:g} s; raise timeout, or lower at_once"
+        ) from None
+
+
+def _excerpt(error: urllib.error.HTTPError) -> str:
+    """What the server says of it, as far as a line has room."""
+    try:
+        said = error.read(600).decode(errors="replace")
+    except (OSError, http.client.HTTPException):
+        return ""
+    return f": {' '.join(said.split())[:140]}" if said.strip() else ""
+
+
+def _asked_pause(error: urllib.error.HTTPError) -> float:
+    """Seconds that the server asks to be left alone."""
+    asked = error.headers.get("Retry-After", "")
+    return min(float(asked), LONGEST_PAUSE) if asked.isdecimal() else 0.0
 
 
 def _said(answer: bytes) -> str:

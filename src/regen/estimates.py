@@ -11,7 +11,6 @@ from pathlib import Path
 
 from regen.benchmarks.registry import get_benchmark
 from regen.chain import Chain
-from regen.endpoint import AT_ONCE
 from regen.provenance import Input, Job
 from regen.schema.common import Resources
 from regen.schema.models import HubModel, QuantisedModel, RoundedModel
@@ -23,6 +22,7 @@ ASSUMED = {
     "seconds to start a job": 15.0,
     "GPU, FLOP/s": 1e14,
     "GPU, bytes/s": 1e12,
+    "GPU, seconds of a new token at least": 0.025,
     "core, FLOP/s": 5e10,
     "core, bytes/s": 3e9,
     "hub, bytes/s": 5e7,
@@ -65,20 +65,22 @@ def work(job: Job) -> float:
 
 
 def waiting(job: Job) -> float:
-    """Seconds in which a job waits for a server's answers; where it can, it asks AT_ONCE."""
+    """Seconds in which a job waits for a server's answers, of which some come at the same time."""
     answers = 0.0
-    if job.stage == "training" and job.params.get("reinforcement", {}).get("judge"):
+    if job.stage == "training" and (judge := job.params.get("reinforcement", {}).get("judge")):
         often = job.params["reinforcement"]["num_iterations"]
-        answers = -(-work(job) // often) * job.params["optimisation"]["batch_size"] / AT_ONCE
-    elif job.stage == "prompts" and job.params["proposer"]["kind"] == "endpoint":
-        answers = job.params["iterations"] * job.params["per_step"]
+        outputs = -(-work(job) // often) * job.params["optimisation"]["batch_size"]
+        answers = outputs / judge["at_once"]
+    elif job.stage == "prompts" and (proposer := job.params["proposer"])["kind"] == "endpoint":
+        answers = job.params["iterations"] * -(-job.params["per_step"] // proposer["at_once"])
     elif job.stage == "data":
-        labels, moves = (
-            job.params.get(who, {}).get("kind") == "endpoint" for who in ("labeller", "augmenter")
-        )
+        labeller, augmenter = job.params.get("labeller", {}), job.params.get("augmenter", {})
         sizes = job.params.get("sizes", {})
         made = job.params.get("augmented", 0) * sizes.get("train", 0)
-        answers = labels * (sum(sizes.values()) - made) / AT_ONCE + (labels + moves) * made
+        if labeller.get("kind") == "endpoint":
+            answers += (sum(sizes.values()) - made) / labeller["at_once"] + made
+        if augmenter.get("kind") == "endpoint":
+            answers += made
     return answers * ASSUMED["seconds that a server takes to answer"]
 
 
@@ -87,16 +89,22 @@ class _Pace:
     """How fast a base model is on what a job asks for.
 
     loading: seconds; flop: seconds of a FLOP for each parameter that a token meets; token: seconds
-    of reading those once, as a new token does for all rows that are answered together
+    of reading those once, as a new token does for all rows that are answered together, and at
+    least of calling what does it
     """
 
     loading: float
     flop: float
     token: float
+    least: float
 
-    def answering(self, rows: float, question: float, new: float) -> float:
-        """Seconds in which so many rows together read a question and write an answer, in tokens."""
-        return rows * question * READING * self.flop + new * self.token
+    def answering(self, rows: float, question: float, new: float, processes: int = 1) -> float:
+        """Seconds in which so many rows together read a question and write an answer, in tokens.
+
+        Each of several processes reads the weights, for its own share of the rows.
+        """
+        each = max(processes * self.token, self.least)
+        return rows * question * READING * self.flop + new * each
 
 
 class Estimates:
@@ -121,7 +129,8 @@ class Estimates:
         whole, active = sizes
         device, count = ("GPU", asked.gpu) if asked.gpu else ("core", asked.threads)
         flops, rate = (count * ASSUMED[f"{device}, {what}/s"] for what in ("FLOP", "bytes"))
-        pace = _Pace(BYTES * whole / rate, active / flops, BYTES * active / rate)
+        least = ASSUMED["GPU, seconds of a new token at least"] if asked.gpu else 0.0
+        pace = _Pace(BYTES * whole / rate, active / flops, BYTES * active / rate, least)
         return start + sum(pace.loading + self._doing(part, pace) for part in parts(job))
 
     def _doing(self, job: Job, pace: _Pace) -> float:
@@ -177,8 +186,7 @@ def _training_seconds(job: Job, question: float, answer: float, pace: _Pace) -> 
         new, often = settings["max_new_tokens"], settings["num_iterations"]
         # So many times they are read again: by what it started from, and by what drew them.
         again = (settings["beta"] > 0) + (often > 1)
-        # Each process reads the weights, for its own share of the rows.
-        drawing = pace.answering(batch, question, how["processes"] * new)
+        drawing = pace.answering(batch, question, new, how["processes"])
         drawing += again * batch * (question + new) * READING * pace.flop
         return steps * batch * (question + new) * learning + -(-steps // often) * drawing
     seconds = steps * batch * (question + answer) * learning

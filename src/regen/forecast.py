@@ -183,7 +183,8 @@ def _work_done(job: Job, record: dict[str, Any]) -> float:
     if job.stage == "prediction" and record.get("items"):
         return float(record["items"]) * work(job) / job.params["limit"]
     if job.stage == "prompts" and record.get("evaluations"):
-        return float(record["evaluations"] * job.params["limit"])
+        scored = record["evaluations"] - record.get("resumed_at", 0)
+        return float(max(scored, 1) * job.params["limit"])
     return work(job)
 
 

@@ -11,8 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from regen.endpoint import ALOUD, SHOWN, Endpoint, at_once
-from regen.errors import InputError
+from regen.endpoint import DOUBTED, Endpoint
 
 QUESTION = (
     "Judge the answer below.\n\nQuestion: {question}\n\nRight answer: {target}\n\n"
@@ -21,8 +20,6 @@ QUESTION = (
     "Say one JSON object with these keys and numbers, and nothing else."
 )
 TRIES = 3
-DOUBTED = 8
-"""If of the first so many outputs none could be judged, none will be."""
 
 Checks = dict[str, float]
 
@@ -49,13 +46,10 @@ class Judge:
             for question, target, output in asked
         ]
         new = [content for content in dict.fromkeys(contents) if content not in self._known]
-        self._known |= dict(zip(new, at_once(self._ask, new), strict=True))
+        self._known |= dict(zip(new, self.endpoint.all(self._ask, new), strict=True))
         if len(self._known) >= DOUBTED and not any(self._known.values()):
             said = self.endpoint.ask(contents[0], self.seed)
-            raise InputError(
-                f"judge: {self.endpoint.model} judges nothing; asked for one JSON object with "
-                f"{', '.join(self.checks)}, it says {said[:SHOWN]!r}; {ALOUD}"
-            )
+            raise self.endpoint.useless(f"one JSON object with {', '.join(self.checks)}", said)
         return [self._known[content] for content in contents]
 
     def weighted(self, found: Checks | None) -> float:

@@ -11,6 +11,7 @@ import yaml
 
 from regen.errors import InputError
 from regen.files import write_bytes
+from regen.provenance import Job
 from regen.schema import Config
 from regen.schema.datasets import HubFiles, OwnData
 from regen.schema.models import HubModel
@@ -46,6 +47,21 @@ def pin(config: Config, files: list[Path], update: bool = False) -> dict[str, tu
     for file, text in texts.items():
         write_bytes(file, text.encode("utf-8"))
     return {".".join(place): (homes[place], commit) for place, commit in changes.items()}
+
+
+def check_revisions(jobs: Iterable[Job]) -> None:
+    """Raise InputError for a job that would take something from the hub at no revision."""
+    for job in jobs:
+        if job.function == "regen.models.hub:hub" and job.params["revision"] is None:
+            place = f"models.{job.wildcards['base']}"
+        elif (job.params.get("hub") or {"revision": ""})["revision"] is None:
+            place = f"datasets.{job.wildcards['dataset']}.hub"
+        else:
+            continue
+        raise InputError(
+            f"{place}: revision is null, and what is not pinned is not run; "
+            "set it to a commit, or let `regen pin` find the newest"
+        )
 
 
 def of_the_hub(config: Config) -> dict[Place, HubModel | HubFiles]:

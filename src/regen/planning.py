@@ -41,6 +41,7 @@ from regen.files import write_text
 from regen.forecast import forecast, over_budget
 from regen.gpus import may_be_here
 from regen.image import INSIDE_ALONE, check_pinned, identity, missing
+from regen.pin import check_revisions
 from regen.provenance import CONTENT_ID, Input, Job, Stale, why_stale
 from regen.status import NOT_HERE, State
 from regen.targets import jobs_of, would_run
@@ -194,7 +195,7 @@ class Plan:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise WorkflowError("another snakemake runs in this folder; wait for it") from None
-        self._keep_to_the_image()
+        self._keep_to_what_is_pinned()
         self._keep_to_budget()
         look_only_when_a_job_ends(self._workflow)
         here = self._workflow.local_exec
@@ -210,13 +211,17 @@ class Plan:
         if problem := over_budget(found, prices.budget, prices):
             raise WorkflowError(problem)
 
-    def _keep_to_the_image(self) -> None:
-        """Refuse an image that is only a tag where results are to count for one image."""
-        if any(self.chain.jobs[folder].image for folder in self._will_run()):
-            try:
+    def _keep_to_what_is_pinned(self) -> None:
+        """Refuse what the hub may change, and an image that is only a tag where results are to
+        count for one image.
+        """
+        jobs = [self.chain.jobs[folder] for folder in self._will_run()]
+        try:
+            check_revisions(jobs)
+            if any(job.image for job in jobs):
                 check_pinned(self.config.container)
-            except InputError as error:
-                raise WorkflowError(str(error)) from None
+        except InputError as error:
+            raise WorkflowError(str(error)) from None
 
     def _image(self) -> str:
         """What the image is known by in which Snakemake will run the jobs."""

@@ -24,7 +24,7 @@ from regen.files import read_json, read_jsonl
 RULE = {"kind": "rule"}
 ENDPOINT = {
     "kind": "endpoint", "model": "m", "key_variable": None, "temperature": 0.0, "top_p": 1.0,
-    "max_new_tokens": 64, "timeout": 5.0, "retries": 0, "request": {}, "seed": 1,
+    "max_new_tokens": 64, "timeout": 5.0, "retries": 0, "at_once": 8, "request": {}, "seed": 1,
 }  # fmt: skip
 
 
@@ -224,27 +224,30 @@ def test_an_endpoint_labels_and_what_is_not_valid_is_no_label(server, tmp_path: 
         judge = labeller_of({**ENDPOINT, "url": url}, tmp_path / "kept")
         return judge.label([line], ["fillers"])[0]
 
-    answers += ['{"fillers": {"explanation": "um: high", "score": 9}}', "nine", '{"fillers": 9}']
+    answers += ['{"fillers": {"explanation": "um: high", "score": 9}}']
     assert label("um, hello") == {"fillers": {"explanation": "um: high", "score": 9}}
-    assert label("um, what") is None and label("um, no") is None
-    answers.append('{"fillers": {"explanation": "\\ud83d: high", "score": 9}}')
-    assert label("um, well") is None
-    assert label("um, hello") is not None and len(asked) == 4  # kept
-    assert "um, hello" in asked[0]["messages"][0]["content"] and asked[0]["seed"] == 1
+    broken = '{"fillers": {"explanation": "\\ud83d: high", "score": 9}}'
+    answers += ["nine", '{"fillers": 9}', broken]
+    assert label("um, what") is None
+    assert [one["seed"] for one in asked] == [1, 1, 2, 3]
+    answers += ["nine", '{"fillers": {"explanation": "um: high", "score": 8}}']
+    assert label("um, well") == {"fillers": {"explanation": "um: high", "score": 8}}
+    assert label("um, hello") is not None and len(asked) == 6  # kept
+    assert "um, hello" in asked[0]["messages"][0]["content"]
 
 
 def test_a_model_that_labels_nothing_ends_it_and_is_asked_anew(server, tmp_path: Path) -> None:
     url, answers, asked = server
-    answers += ["<think> Well, 7 or"] * 8
+    answers += ["<think> Well, 7 or"] * 3 * 8
     texts = [f"hello {n}" for n in range(20)]
 
     def label() -> list[Any]:
         judge = labeller_of({**ENDPOINT, "url": url}, tmp_path / "kept")
         return judge.label(texts, ["fillers"])
 
-    with pytest.raises(InputError, match=r"'<think> Well, 7 or'; a model that thinks aloud"):
+    with pytest.raises(InputError, match=r"'<think> Well, 7 or'; tell it by `request`"):
         label()
-    assert len(asked) == 8
+    assert len(asked) == 3 * 8
     answers += ['{"fillers": {"explanation": "none: low", "score": 1}}'] * 20
     assert all(label())
 
@@ -263,19 +266,62 @@ def test_an_endpoint_augments_and_keeps_to_the_form(server, tmp_path: Path) -> N
     assert "fillers is high" in asked[0]["messages"][0]["content"]
 
 
-def test_rows_that_the_endpoint_did_not_label_are_counted_and_left_out(
+def test_another_takes_the_place_of_what_the_endpoint_did_not_label(server, tmp_path: Path) -> None:
+    url, answers, _ = server
+    good = '{"fillers": {"explanation": "none: low", "score": 1}}'
+    spoiled: list[str] = []
+
+    def label(question: str) -> str:
+        """Of the first one nothing; of every other, what is asked."""
+        spoiled.append(spoiled[0] if spoiled else question)
+        return "```json" if question == spoiled[0] else good
+
+    answers += [label] * 200
+    settings = {"traits": ["fillers", "witty"], "labeller": {**ENDPOINT, "url": url}}
+    sizes = {"train": 40, "dev": 8, "test": 16}
+    out = build(package(tmp_path), tmp_path / "out", augmented=0.0, sizes=sizes, **settings)
+    card = read_json(out / "card.json")
+    assert card["unlabelled"] == {"train": 1, "dev": 0, "test": 0}
+    assert card["scores"]["fillers"] == "a language model's"
+    rows = {split: read_jsonl(out / f"{split}.jsonl") for split in sizes}
+    assert {split: len(found) for split, found in rows.items()} == sizes
+    lines = [row["transcript"].partition("\n")[0] for found in rows.values() for row in found]
+    assert not [one for one in lines if one.partition(": ")[2] in spoiled[0]]
+
+
+def test_too_few_valid_labels_are_an_error(server, tmp_path: Path) -> None:
+    url, answers, _ = server
+    good = '{"fillers": {"explanation": "none: low", "score": 1}}'
+    answers += [lambda question: good if len(question) % 2 else "no"] * 500
+    with pytest.raises(InputError, match=r"40 transcripts are asked for in train, and \d+ of 44"):
+        build(
+            package(tmp_path), tmp_path / "out", sizes={"train": 40, "dev": 8, "test": 16},
+            augmented=0.0, traits=["fillers"], labeller={**ENDPOINT, "url": url},
+        )  # fmt: skip
+
+
+def test_a_server_that_spoils_every_transcript_is_asked_anew_once_it_is_mended(
     server, tmp_path: Path
 ) -> None:
     url, answers, _ = server
-    good = '{"fillers": {"explanation": "none: low", "score": 1}}'
-    answers += ["no"] + [good] * 100
-    out = build(
-        package(tmp_path), tmp_path / "out", augmented=0.0, traits=["fillers", "witty"],
-        labeller={**ENDPOINT, "url": url},
-    )  # fmt: skip
-    card = read_json(out / "card.json")
-    assert sum(card["unlabelled"].values()) == 1
-    assert card["scores"]["fillers"] == "a language model's"
+    model = {**ENDPOINT, "url": url}
+    settings = {"traits": SOURCES_SIX, "augmented": 0.4, "labeller": model, "augmenter": model}
+    settings["sizes"] = {"train": 50, "dev": 8, "test": 16}
+
+    def aloud(question: str) -> str:
+        return language_model(question) if "Rate the" in question else "<think> Well"
+
+    def useless(question: str) -> str:
+        return language_model(question).replace("very", "truly").replace("hardly", "un")
+
+    sources = package(tmp_path)
+    for broken, words in ((aloud, "rewrites nothing|no answer"), (useless, "0 were made")):
+        answers[:] = [broken] * 500
+        with pytest.raises(InputError, match=words):
+            build(sources, tmp_path / "out", **settings)
+    answers[:] = [language_model] * 500
+    out = build(sources, tmp_path / "out", **settings)
+    assert len(read_jsonl(out / "train.jsonl")) == 50
 
 
 SOURCES_SIX = ["formality", "persuasiveness", "enthusiasm", "empathy", "fillers", "transitions"]

@@ -2,12 +2,16 @@
 
 import contextlib
 import json
+import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -41,6 +45,7 @@ class Server(HTTPServer):
     def __init__(self, *plan: int | str) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
         self.plan = list(plan)
+        self.retry_after = ""
         self.seen: list[tuple[str, str | None, dict[str, Any]]] = []
 
     @property
@@ -58,6 +63,8 @@ class Handler(BaseHTTPRequestHandler):
         status, text = (200, now) if isinstance(now, str) else (now, "")
         said = {"choices": [{"message": {"content": text}}]}
         self.send_response(status)
+        if self.server.retry_after:
+            self.send_header("Retry-After", self.server.retry_after)
         self.end_headers()
         self.wfile.write(b"no JSON" if text == "garbage" else json.dumps(said).encode())
 
@@ -84,7 +91,8 @@ def serve() -> Iterator[Any]:
 def endpoint(url: str, **changes: Any) -> EndpointProposer:
     settings = {
         "url": url, "model": "some-model", "key_variable": None, "temperature": 1.0, "top_p": 1.0,
-        "max_new_tokens": 64, "timeout": 5.0, "retries": 2, "pause": 0.01, "request": {},
+        "max_new_tokens": 64, "timeout": 5.0, "retries": 2, "pause": 0.01, "at_once": 1,
+        "request": {},
     }  # fmt: skip
     return EndpointProposer(TASK, **(settings | changes))
 
@@ -113,7 +121,7 @@ def test_a_server_that_is_busy_is_asked_again(serve) -> None:
     ("plan", "requests", "reason"),
     [
         ([500, 500, 500], 3, "status 500"),
-        ([401], 1, "status 401"),
+        ([401], 1, r"status 401: \{.* check url, model, key and request"),
         (["garbage"] * 3, 3, "no chat completion"),
     ],
 )
@@ -258,6 +266,54 @@ def test_answers_before_one_that_failed_are_not_asked_for_again(serve, tmp_path:
     assert propose() == ["one", "two", "three"]
     assert propose() == ["one", "two", "three"]
     assert len(server.seen) == 4
+
+
+def test_a_proposer_that_proposes_nothing_is_an_error_and_not_a_search_in_vain(
+    serve, tmp_path: Path
+) -> None:
+    server = serve(*["<think> Well"] * 8, *["<PROMPT>A or B?</PROMPT>"] * 4)
+    rng = np.random.default_rng(1)
+    proposer = endpoint(server.url, at_once=2, kept=tmp_path / "kept")
+    assert len(proposer.propose(HISTORY, 4, rng)) == 4
+    with pytest.raises(InputError, match=r"'<think> Well'; tell it by `request`"):
+        proposer.propose(HISTORY, 4, rng)
+    again = endpoint(server.url, at_once=2, kept=tmp_path / "kept")
+    assert again.propose(HISTORY, 4, np.random.default_rng(1)) == ["<PROMPT>A or B?</PROMPT>"] * 4
+
+
+def test_it_waits_as_long_as_the_server_asks(serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    server = serve(429, 429, "at last")
+    server.retry_after = "7"
+    slept: list[float] = []
+    clock = SimpleNamespace(sleep=slept.append, monotonic=time.monotonic)
+    monkeypatch.setattr("regen.endpoint.time", clock)
+    assert endpoint(server.url).propose(HISTORY, 1, np.random.default_rng(1)) == ["at last"]
+    assert slept == [7.0, 7.0]
+
+
+INTERRUPTED = """
+import sys
+from regen.endpoint import Endpoint
+
+endpoint = Endpoint(
+    "judge", url=sys.argv[1], model="m", key_variable=None, temperature=0.0, top_p=1.0,
+    max_new_tokens=8, timeout=60.0, retries=4, at_once=4, request={},
+)
+print("asking", flush=True)
+endpoint.all(lambda content: endpoint.ask(content, 1), list("abcdefgh"))
+"""
+
+
+def test_ctrl_c_does_not_wait_for_a_slow_server() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/v1"
+        command = [sys.executable, "-c", INTERRUPTED, url]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+            assert process.stdout is not None and process.stdout.readline() == b"asking\n"
+            time.sleep(0.5)
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=10)
+    assert b"KeyboardInterrupt" in errors
 
 
 def test_a_request_says_what_else_the_server_wants(serve, tmp_path: Path) -> None:

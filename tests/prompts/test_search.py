@@ -274,7 +274,7 @@ def test_what_a_server_answered_before_it_failed_is_not_asked_again(
     server = {
         "kind": "endpoint", "url": "http://127.0.0.1:1/v1", "model": "m", "key_variable": None,
         "examples": 1, "shown": 2, "temperature": 1.0, "top_p": 1.0, "max_new_tokens": 8,
-        "timeout": 1.0, "retries": 0, "request": {},
+        "timeout": 1.0, "retries": 0, "at_once": 1, "request": {},
     }  # fmt: skip
     settings = {"proposer": server, "iterations": 1, "per_step": 2}
     with pytest.raises(InputError, match="gave no answer"):

@@ -1,5 +1,6 @@
 """Who makes a transcript's variation on the other side of a trait: a rule, or a language model."""
 
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 
 from regen.data.trait_rules import CONNECTIVES, FILLERS, INFORMAL, RULES, direction
 from regen.data.transcripts import Line, read_transcript
-from regen.endpoint import Endpoint
+from regen.endpoint import DOUBTED, Endpoint
 
 MOST_CHANGES = 12
 INSERTED = {
@@ -63,18 +64,25 @@ class ByEndpoint:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self.endpoint = endpoint
+        self.in_vain = 0.0
+        """transcripts that it has spoiled, unless it could rewrite one"""
 
     def move(
         self, lines: Sequence[Line], trait: str, side: str, rng: np.random.Generator
     ) -> tuple[Line, ...] | None:
         shown = "\n".join(f"{line.speaker}: {line.text}" for line in lines)
         question = REQUEST.format(trait=trait, side=side, lines=shown)
+        said = self.endpoint.ask(question, int(rng.integers(2**31)))
         try:
-            said = self.endpoint.ask(question, int(rng.integers(2**31)))
             said.encode()  # half of a surrogate pair is no text to learn from
-            return read_transcript(said)
+            rewritten = read_transcript(said)
         except ValueError:
+            self.in_vain += 1
+            if self.in_vain == DOUBTED:
+                raise self.endpoint.useless("the lines of a transcript", said) from None
             return None
+        self.in_vain = -math.inf
+        return rewritten
 
 
 def augmenter_of(settings: dict[str, Any], kept: Path) -> Augmenter:

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from regen.data.trait_rules import HIGHEST, LOWEST, RULES, explain
-from regen.endpoint import ALOUD, SHOWN, Endpoint, at_once
-from regen.errors import InputError
+from regen.endpoint import DOUBTED, Endpoint
 from regen.feedback import FeedbackError, parse
 
-DOUBTED = 8
-"""If of so many transcripts none could be labelled, none will be."""
+TRIES = 3
+"""How often a transcript is put to the language model, each time with another seed."""
 
 QUESTION = (
     "Rate the transcript below on each of these traits with a whole number from {low} to {high}: "
@@ -54,31 +53,36 @@ class ByEndpoint:
         """Raises InputError if the server fails, or labels none of many."""
         if not traits:
             return [{} for _ in texts]
-        doubted = at_once(lambda text: self._labels(text, traits), texts[:DOUBTED])
-        if len(doubted) == DOUBTED and not any(doubted):
-            said = self._said(texts[0], traits)
-            self.endpoint.forget()
-            raise InputError(
-                f"labeller: {self.endpoint.model} labels nothing; asked for one JSON object with "
-                f"{', '.join(traits)}, it says {said[:SHOWN]!r}; {ALOUD}"
-            )
-        return doubted + at_once(lambda text: self._labels(text, traits), texts[DOUBTED:])
 
-    def _said(self, text: str, traits: Sequence[str]) -> str:
+        def label(text: str) -> Labels | None:
+            return self._labels(text, traits)
+
+        different = list(dict.fromkeys(texts))
+        found = self.endpoint.all(label, different[:DOUBTED])
+        if len(found) == DOUBTED and not any(found):
+            said = self._said(different[0], traits, self.seed)
+            raise self.endpoint.useless(f"one JSON object with {', '.join(traits)}", said)
+        found += self.endpoint.all(label, different[DOUBTED:])
+        by_text = dict(zip(different, found, strict=True))
+        return [by_text[text] for text in texts]
+
+    def _said(self, text: str, traits: Sequence[str], seed: int) -> str:
         question = QUESTION.format(low=LOWEST, high=HIGHEST, traits=", ".join(traits), text=text)
-        return self.endpoint.ask(question, self.seed)
+        return self.endpoint.ask(question, seed)
 
     def _labels(self, text: str, traits: Sequence[str]) -> Labels | None:
-        try:
-            found = parse(self._said(text, traits), traits)
-            for one in found.values():
-                one.explanation.encode()  # half of a surrogate pair is no text to learn from
-        except (FeedbackError, UnicodeEncodeError):
-            return None
-        return {
-            trait: {"explanation": one.explanation, "score": round(one.score)}
-            for trait, one in found.items()
-        }
+        for k in range(TRIES):
+            try:
+                found = parse(self._said(text, traits, self.seed + k), traits)
+                for one in found.values():
+                    one.explanation.encode()  # half of a surrogate pair is no text to learn from
+            except (FeedbackError, UnicodeEncodeError):
+                continue
+            return {
+                trait: {"explanation": one.explanation, "score": round(one.score)}
+                for trait, one in found.items()
+            }
+        return None
 
 
 def labeller_of(settings: dict[str, Any], kept: Path) -> Labeller:

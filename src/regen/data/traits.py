@@ -44,6 +44,9 @@ OFTEN = 8
 the test split would take that many conversations out of the others."""
 TRIES = 20
 """Transcripts that the augmenter may fail on, one after the other, before that is an error."""
+SPARE = 0.1
+"""Conversations beyond those wanted, as a share, that take the places of what no language model
+labels."""
 
 Row = dict[str, Any]
 
@@ -72,22 +75,26 @@ def traits(
     Raises InputError if there are fewer conversations than are asked for.
     """
     kept, left_out = conversations(sources, words)
-    divided = _divide(kept, sizes, round(augmented * sizes["train"]), seed)
+    made = round(augmented * sizes["train"])
+    found = sizes | {"train": sizes["train"] - made}
+    spare = SPARE if labeller["kind"] == "endpoint" else 0.0
+    divided = _divide(kept, found, spare, seed)
     judge, moves = labeller_of(labeller, out / KEPT), augmenter_of(augmenter, out / KEPT)
     ruled = [trait for trait in traits if trait not in HUMAN]
     rows: dict[str, list[Row]] = {}
+    unlabelled: dict[str, int] = {}
     for split in SPLITS:
-        groups = components(divided[split])
-        labels = judge.label([spoken(one.opening) for one in divided[split]], ruled)
-        rows[split] = [
-            _row(one, groups, its, traits)
-            for one, its in zip(divided[split], labels, strict=True)
-            if its is not None
-        ]
-    unlabelled = {split: len(divided[split]) - len(rows[split]) for split in SPLITS}
-    made = sizes["train"] - len(divided["train"])
+        labelled, unlabelled[split] = _labelled(divided[split], found[split], judge, ruled, split)
+        groups = components([one for one, _ in labelled])
+        rows[split] = [_row(one, groups, labels, traits) for one, labels in labelled]
     rng = np.random.default_rng([seed, 1])
     rows["train"] += _augment(rows["train"], made, ruled, moves, judge, rng)
+    if len(rows["train"]) < sizes["train"]:
+        (out / KEPT).unlink(missing_ok=True)  # another server, or this one mended, is asked anew
+        raise InputError(
+            f"traits: {made} augmented rows are asked for, {len(rows['train']) - found['train']} "
+            "were made; lower `augmented`, or have another model rewrite and label"
+        )
     rows["train"] = [rows["train"][i] for i in rng.permutation(len(rows["train"]))]
     for split in SPLITS:
         for number, row in enumerate(rows[split]):
@@ -123,11 +130,14 @@ def traits(
 
 
 def _divide(
-    kept: Sequence[Conversation], sizes: dict[str, int], made: int, seed: int
+    kept: Sequence[Conversation], wanted: dict[str, int], spare: float, seed: int
 ) -> dict[str, list[Conversation]]:
-    """Conversations by split: test and dev take turns in a seeded order, nobody speaking twice;
-    the training split has those of which no speaker is in either.
+    """Conversations by split, and beyond those wanted a share to spare, as far as there are any.
+
+    Test and dev take turns in a seeded order, nobody speaking twice; the training split has those
+    of which no speaker is in either.
     """
+    sizes = {split: size + round(spare * size) for split, size in wanted.items()}
     rng = np.random.default_rng([seed, 0])
     order = [kept[i] for i in rng.permutation(len(kept))]
     often = Counter(speaker for one in kept for speaker in one.speakers)
@@ -143,15 +153,37 @@ def _divide(
             divided[fullest].append(one)
             taken |= set(one.speakers)
     free = [one for one in order if not taken & set(one.speakers)]
-    divided["train"] = free[: sizes["train"] - made]
+    divided["train"] = free[: sizes["train"]]
     for split in ("test", "dev", "train"):
-        wanted = sizes[split] - (made if split == "train" else 0)
-        if len(divided[split]) < wanted:
+        if len(divided[split]) < wanted[split]:
             raise InputError(
-                f"traits: {wanted} conversations are asked for in {split}, and there are "
+                f"traits: {wanted[split]} conversations are asked for in {split}, and there are "
                 f"{len(divided[split])}; lower its size"
             )
     return divided
+
+
+def _labelled(
+    given: Sequence[Conversation], wanted: int, judge: Labeller, traits: Sequence[str], split: str
+) -> tuple[list[tuple[Conversation, Labels]], int]:
+    """So many conversations with their labels, and how many had none; spare ones take their places.
+
+    Raises InputError if there are not enough with valid labels.
+    """
+    labelled: list[tuple[Conversation, Labels]] = []
+    asked = 0
+    while len(labelled) < wanted and asked < len(given):
+        some = given[asked : asked + wanted - len(labelled)]
+        labels = judge.label([spoken(one.opening) for one in some], traits)
+        pairs = zip(some, labels, strict=True)
+        labelled += [(one, its) for one, its in pairs if its is not None]
+        asked += len(some)
+    if len(labelled) < wanted:
+        raise InputError(
+            f"traits: {wanted} transcripts are asked for in {split}, and {len(labelled)} of "
+            f"{asked} have valid labels; lower its size, or have another model label"
+        )
+    return labelled, asked - len(labelled)
 
 
 def _row(one: Conversation, groups: dict[str, str], labels: Labels, traits: Sequence[str]) -> Row:
@@ -178,7 +210,8 @@ def _augment(
     judge: Labeller,
     rng: np.random.Generator,
 ) -> Iterator[Row]:
-    """`count` rows, each made from another by moving the trait that is most one-sided so far.
+    """`count` rows, or fewer where that fails, each made from another by moving the trait that is
+    most one-sided so far.
 
     The labeller's labels are given anew, a person's are kept. Each original serves once at most;
     one that the augmenter cannot move is passed over. One that is on the wanted side already waits
@@ -194,7 +227,7 @@ def _augment(
         if not unused and made > made_before:
             unused, waiting, made_before = waiting[::-1], [], made
         if not unused or not ruled or failed == TRIES:
-            raise InputError(f"traits: {count} augmented rows are asked for, {made} were made")
+            return
         trait = min(ruled, key=lambda t: min(sides[t]["low"], sides[t]["high"]))
         side = "low" if sides[trait]["low"] < sides[trait]["high"] else "high"
         source = unused.pop()

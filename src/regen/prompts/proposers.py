@@ -6,6 +6,7 @@ a new prompt that scores higher. A proposal is raw text; a well-made one holds i
 <PROMPT> and </PROMPT>.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from regen.benchmarks.base import BaseBenchmark, Item
-from regen.endpoint import Endpoint
+from regen.endpoint import DOUBTED, Endpoint
 from regen.metrics import Metric
 
 OPEN, CLOSE = "<PROMPT>", "</PROMPT>"
@@ -150,10 +151,18 @@ class EndpointProposer:
 
     def __init__(self, task: Task, **settings: Any) -> None:
         self.task, self.endpoint = task, Endpoint("proposer", **settings)
+        self.in_vain = 0.0
+        """answers without a prompt, unless there was one with"""
 
     def propose(self, history: Sequence[Scored], n: int, rng: np.random.Generator) -> list[str]:
         content = meta_prompt(self.task, history)
-        return [self.endpoint.ask(content, int(rng.integers(2**31))) for _ in range(n)]
+        seeds = [int(rng.integers(2**31)) for _ in range(n)]
+        said = self.endpoint.all(lambda seed: self.endpoint.ask(content, seed), seeds)
+        found = any(OPEN in one and CLOSE in one for one in said)
+        self.in_vain = -math.inf if found else self.in_vain + len(said)
+        if self.in_vain >= DOUBTED:
+            raise self.endpoint.useless(f"a prompt between {OPEN} and {CLOSE}", said[-1])
+        return said
 
 
 class RandomProposer:

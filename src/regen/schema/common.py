@@ -1,9 +1,9 @@
 """What all parts of the schema are made of."""
 
 from collections.abc import Iterable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from regen.errors import nearest
 
@@ -72,16 +72,19 @@ class Server(Section):
     """seconds until a request counts as failed"""
     retries: Annotated[int, Field(strict=True, ge=0)] = 4
     """how often a failed request is made again"""
-    request: dict[str, Any] = {}
-    """more that each request says, as the server takes it (chat_template_kwargs, top_k)"""
+    at_once: Positive = 8
+    """requests that it is sent at the same time"""
+    request: dict[str, JsonValue] = {}
+    """more that each request says, as the server takes it (chat_template_kwargs, top_k); a null is
+    not sent"""
 
     @field_validator("request")
     @classmethod
-    def _says_nothing_twice(cls, request: dict[str, Any]) -> dict[str, Any]:
+    def _says_nothing_twice(cls, request: dict[str, JsonValue]) -> dict[str, JsonValue]:
         for name in SAID:
             if name in request:
                 raise ValueError(f"{name} has a setting of its own, or none; leave it out here")
-        return request
+        return {name: value for name, value in request.items() if value is not None}
 
 
 class ByEndpoint(Server):
