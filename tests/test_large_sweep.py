@@ -1,4 +1,7 @@
-"""A sweep of 500 runs for real, in the smoke form, killed in the middle and gone on with."""
+"""A sweep of 500 runs for real, in the smoke form, killed in the middle and gone on with.
+
+It takes some eight minutes: REGEN_500_RUNS=1 pytest tests/test_large_sweep.py
+"""
 
 import json
 import os
@@ -13,7 +16,10 @@ from copies import copy_project
 
 from regen.files import read_json
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif("REGEN_500_RUNS" not in os.environ, reason="REGEN_500_RUNS is not set"),
+]
 
 RATES, RANKS = 20, 25
 SWEEP = {

@@ -37,7 +37,8 @@ SIX = ("formality", "persuasiveness", "enthusiasm", "empathy", "fillers", "trans
 
 class Proposer(BaseHTTPRequestHandler):
     """Chat completions as OpenAI's servers give them: each proposes another prompt, judges, or
-    labels a transcript, high or low in turn, or as its rewriting says.
+    labels a transcript, high or low in turn, or as its rewriting says. It thinks aloud and fences
+    JSON unless it is told not to, as some do.
     """
 
     asked = 0
@@ -47,9 +48,10 @@ class Proposer(BaseHTTPRequestHandler):
         type(self).asked += 1
         asked = f"Listen {self.asked} times.\nA. speech\nB. no speech\nAnswer A or B."
         text = f"<PROMPT>{asked}</PROMPT>"
-        if b"Judge the answer" in request:
+        told = json.loads(request)
+        question = told["messages"][0]["content"]
+        if question.startswith("Judge the answer"):
             text = json.dumps({"steps": 0.5, "quantities": 0, "units": 1, "consistent": 0.25})
-        question = json.loads(request)["messages"][0]["content"]
         asks, _, lines = question.partition("\n\n")
         if asks.startswith("Rate the transcript"):
             high = "surely high" in lines or ("surely low" not in lines and self.asked % 2)
@@ -57,6 +59,10 @@ class Proposer(BaseHTTPRequestHandler):
             text = json.dumps(dict.fromkeys(SIX, label))
         if asks.startswith("Rewrite this transcript"):
             text = f"{lines} surely {'high' if 'is high' in asks else 'low'}"
+        if text.startswith("{") and told.get("response_format") != {"type": "json_object"}:
+            text = f"```json\n{text}\n```"
+        if told.get("chat_template_kwargs") != {"enable_thinking": False}:
+            text = f"<think>Well.</think>{text}"
         content = json.dumps({"choices": [{"message": {"content": text}}]}).encode()
         self.send_response(200)
         self.end_headers()
