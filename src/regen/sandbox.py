@@ -20,11 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from regen import sandbox_child
 from regen.errors import InputError
+from regen.sandbox_child import UNCONFINED
 
-CHILD = Path(__file__).with_name("sandbox_child.py")
-UNCONFINED = 97
-"""Exit status of the child where the kernel gives it no namespaces."""
+CHILD = Path(sandbox_child.__file__)
+"""Imported, although it is run in a process of its own: it is code that results depend on."""
 LATE = 2.0
 """Seconds more than the program's that its start and end may take."""
 LONGEST_REASON = 200

@@ -19,6 +19,7 @@ SET_ATTRIBUTES = 442  # mount_setattr, the same number on every architecture
 HERE, RECURSIVE, READ_ONLY = -100, 0x8000, 1
 DEATH_SIGNAL, NO_NEW_PRIVILEGES, SECCOMP, FILTER = 1, 38, 22, 2
 UNCONFINED = 97
+"""Exit status where the kernel gives no namespaces, or nothing may be mounted in them."""
 
 CALLS = {
     "x86_64": (0xC000003E, 56, (57, 58, 59, 322, 101, 165, 166, 272, 308)),
