@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from regen.errors import InputError
-from regen.files import dumps
+from regen.files import dumps, write_text
 
 DOUBTED = 8
 """If of the first so many answers none can be used, none will be."""
@@ -81,7 +81,8 @@ class Endpoint:
     def all(self, ask: Callable[[Asked], Found], questions: Sequence[Asked]) -> list[Found]:
         """What `ask` finds for each question, in their order; `at_once` are asked at a time.
 
-        The threads end with the process, whatever they wait for, and begin nothing once one failed.
+        Once one has failed no other begins. The threads end with the process, whatever they wait
+        for.
         """
         waiting = [(question, Future[Found]()) for question in questions]
         turn, ended = iter(waiting), threading.Event()
@@ -96,6 +97,7 @@ class Endpoint:
                 try:
                     future.set_result(ask(question))  # type: ignore[arg-type]
                 except BaseException as error:
+                    ended.set()
                     future.set_exception(error)
 
         for _ in range(min(self.at_once, len(questions))):
@@ -171,10 +173,8 @@ class _Kept:
                 except ValueError:
                     break
                 self.answers[one["request"]] = one["answer"]
-        path.parent.mkdir(parents=True, exist_ok=True)
         # Written anew without a torn line, to which the next one would be joined.
-        lines = [self._line(*one) for one in self.answers.items()]
-        path.write_text("".join(lines), encoding="utf-8")
+        write_text(path, "".join(self._line(*one) for one in self.answers.items()))
 
     def add(self, request: str, answer: str) -> None:
         with self._writing, self.path.open("a", encoding="utf-8") as file:

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from regen.files import dumps
+from regen.files import dumps, write_text
 from regen.prompts.proposers import Proposer, Scored
 
 STATE = ".state.jsonl"
@@ -31,8 +31,7 @@ class State:
         if not lines or lines[0] != {"work": digest}:
             lines = [{"work": digest}]
         # Written anew without a torn line, to which the next one would be joined.
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        write_text(path, "".join(json.dumps(line) + "\n" for line in lines))
         for line in lines[1:]:
             if "score" in line:
                 self.scores[line["hash"]] = line["score"]
