@@ -147,7 +147,11 @@ def test_the_configuration_names_a_reward_and_an_address(project: Path, workdir:
     with pytest.raises(InputError, match="url"):
         configured(url="localhost")
     said = {"chat_template_kwargs": {"enable_thinking": False}}
-    assert configured(request=said | {"top_k": None}).request == said
+    unsaid = {"top_k": None, "chat_template_kwargs": {"enable_thinking": False, "more": None}}
+    assert configured(request=unsaid).request == said
+    Path("dated.yaml").write_text("studies: {math: {title: 2026-01-01}}")
+    with pytest.raises(InputError, match=r"title: holds what is no text.*put a date in quotes"):
+        read([project / "config.yaml", Path("dated.yaml")])
     with pytest.raises(InputError, match=r"judge.request: .*seed has a setting of its own"):
         configured(request={"seed": 1})
     with pytest.raises(InputError, match=r"judge.request.*a finite number, not nan"):

@@ -110,8 +110,14 @@ def merge(into: dict[str, Any], overlay: Mapping[str, Any]) -> None:
     for key, value in overlay.items():
         if isinstance(value, Mapping) and isinstance(into.get(key), dict):
             merge(into[key], value)
-        else:
+            continue
+        try:
             into[key] = json.loads(json.dumps(value))
+        except TypeError:
+            raise InputError(
+                f"configuration: {key}: holds what is no text, number, list or mapping; put a date "
+                "in quotes"
+            ) from None
 
 
 def in_order_of(under: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:

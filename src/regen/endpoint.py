@@ -19,8 +19,8 @@ from regen.files import dumps, write_text
 
 DOUBTED = 8
 """If of the first so many answers none can be used, none will be."""
-KEPT = ".answers.jsonl"
-"""Where a stage keeps what it was answered, in its folder, until it has ended."""
+KEPT = ".answers-{}.jsonl"
+"""Where a stage keeps what it was answered, in its folder, until it has ended; {}: who asked."""
 SHOWN = 80
 """Characters of an unusable answer that an error quotes."""
 ALOUD = (
@@ -42,7 +42,7 @@ class Endpoint:
     key stands in no file; timeout: seconds of a request from its beginning to the answer's end.
     at_once: requests that it is sent at the same time; request: more of what each one says, as
     this server understands it
-    kept: a file of earlier answers, which grows; the same request is not made twice, so that what
+    kept: a folder in which its answers are kept; the same request is not made twice, so that what
     was paid for before an interruption counts
 
     Raises InputError for an address or a key that cannot be used, and when a request failed
@@ -76,7 +76,7 @@ class Endpoint:
         self.sampling = {"temperature": temperature, "top_p": top_p, "max_tokens": max_new_tokens}
         self.at_once, self.request = at_once, dict(request)
         self.timeout, self.retries, self.pause = timeout, retries, pause
-        self.kept = None if kept is None else _Kept(kept)
+        self.kept = None if kept is None else _Kept(kept / KEPT.format(who))
 
     def all(self, ask: Callable[[Asked], Found], questions: Sequence[Asked]) -> list[Found]:
         """What `ask` finds for each question, in their order; `at_once` are asked at a time.
@@ -109,31 +109,36 @@ class Endpoint:
 
     def ask(self, content: str, seed: int) -> str:
         """The answer to one question; `seed` is sent along, and the server may honour it."""
-        body: dict[str, Any] = {
+        body = self._body(content, seed)
+        if self.kept is None:
+            return self._answer(body)
+        if (known := self.kept.answers.get(key := self._key(body))) is None:
+            self.kept.add(key, known := self._answer(body))
+        return known
+
+    def forget(self, content: str, seed: int) -> None:
+        """Of an answer that cannot be used: the next run asks again, of a mended server perhaps."""
+        if self.kept is not None:
+            self.kept.add(self._key(self._body(content, seed)), None)
+
+    def useless(self, wanted: str, said: str) -> InputError:
+        """The error that none of the answers can be used, one of which is `said`."""
+        return InputError(
+            f"{self.who}: no answer of {self.model} can be used; asked for {wanted}, it says "
+            f"{said[:SHOWN]!r}; {ALOUD}"
+        )
+
+    def _body(self, content: str, seed: int) -> dict[str, Any]:
+        return {
             **self.request,
             "model": self.model,
             "messages": [{"role": "user", "content": content}],
             **self.sampling,
             "seed": seed,
         }
-        if self.kept is None:
-            return self._answer(body)
-        key = hashlib.sha256(dumps([self.url, body]).encode()).hexdigest()
-        if (known := self.kept.answers.get(key)) is None:
-            self.kept.add(key, known := self._answer(body))
-        return known
 
-    def useless(self, wanted: str, said: str) -> InputError:
-        """The error that none of the answers can be used, one of which is `said`.
-
-        What was kept is forgotten, so that the same is asked anew of a server that was mended.
-        """
-        if self.kept is not None:
-            self.kept.path.unlink(missing_ok=True)
-        return InputError(
-            f"{self.who}: no answer of {self.model} can be used; asked for {wanted}, it says "
-            f"{said[:SHOWN]!r}; {ALOUD}"
-        )
+    def _key(self, body: Mapping[str, Any]) -> str:
+        return hashlib.sha256(dumps([self.url, body]).encode()).hexdigest()
 
     def _answer(self, body: Mapping[str, Any]) -> str:
         reason, pause = "", 0.0
@@ -143,10 +148,9 @@ class Endpoint:
             request = urllib.request.Request(self.url, json.dumps(body).encode(), self.headers)
             try:
                 return _said(_within(self.timeout, request))
-            except urllib.error.HTTPError as error:
-                reason = f"status {error.code}{_excerpt(error)}"
-                pause = _asked_pause(error)
-                if error.code < 500 and error.code not in (408, 429):
+            except _RefusedError as error:
+                reason, pause = str(error), error.pause
+                if error.status < 500 and error.status not in (408, 429):
                     break  # it will not be better the next time
             except (LookupError, TypeError, ValueError, RecursionError):
                 reason = "the answer is no chat completion"
@@ -160,8 +164,21 @@ class Endpoint:
         )
 
 
+class _RefusedError(Exception):
+    """A status other than 200; pause: seconds that the server asks to be left alone."""
+
+    def __init__(self, error: urllib.error.HTTPError) -> None:
+        said = " ".join(error.read(600).decode(errors="replace").split())
+        super().__init__(f"status {error.code}{f': {said[:140]}' if said else ''}")
+        asked = error.headers.get("Retry-After", "")
+        self.status = error.code
+        self.pause = min(float(asked), LONGEST_PAUSE) if asked.isdecimal() else 0.0
+
+
 class _Kept:
-    """Answers by the request's hash, a line each; the last one may be torn by a kill."""
+    """Answers by the request's hash, a line each, None for one that is forgotten; the last line may
+    be torn by a kill.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path, self._writing = path, threading.Lock()
@@ -172,17 +189,23 @@ class _Kept:
                     one = json.loads(line)
                 except ValueError:
                     break
-                self.answers[one["request"]] = one["answer"]
+                self._set(one["request"], one["answer"])
         # Written anew without a torn line, to which the next one would be joined.
         write_text(path, "".join(self._line(*one) for one in self.answers.items()))
 
-    def add(self, request: str, answer: str) -> None:
+    def add(self, request: str, answer: str | None) -> None:
         with self._writing, self.path.open("a", encoding="utf-8") as file:
             file.write(self._line(request, answer))
+            self._set(request, answer)
+
+    def _set(self, request: str, answer: str | None) -> None:
+        if answer is None:
+            self.answers.pop(request, None)
+        else:
             self.answers[request] = answer
 
     @staticmethod
-    def _line(request: str, answer: str) -> str:
+    def _line(request: str, answer: str | None) -> str:
         return json.dumps({"request": request, "answer": answer}) + "\n"
 
 
@@ -231,6 +254,12 @@ def _within(seconds: float, request: urllib.request.Request) -> bytes:
                 if response.length:
                     raise http.client.IncompleteRead(b"".join(parts), response.length)
                 answer.set_result(b"".join(parts))
+        except urllib.error.HTTPError as error:
+            with error:
+                try:
+                    answer.set_exception(_RefusedError(error))
+                except (OSError, http.client.HTTPException) as broken:
+                    answer.set_exception(broken)
         except BaseException as error:
             answer.set_exception(error)
 
@@ -241,21 +270,6 @@ def _within(seconds: float, request: urllib.request.Request) -> bytes:
         raise TimeoutError(
             str(error) or f"not all of it came in {seconds:g} s; raise timeout, or lower at_once"
         ) from None
-
-
-def _excerpt(error: urllib.error.HTTPError) -> str:
-    """What the server says of it, as far as a line has room."""
-    try:
-        said = error.read(600).decode(errors="replace")
-    except (OSError, http.client.HTTPException):
-        return ""
-    return f": {' '.join(said.split())[:140]}" if said.strip() else ""
-
-
-def _asked_pause(error: urllib.error.HTTPError) -> float:
-    """Seconds that the server asks to be left alone."""
-    asked = error.headers.get("Retry-After", "")
-    return min(float(asked), LONGEST_PAUSE) if asked.isdecimal() else 0.0
 
 
 def _said(answer: bytes) -> str:

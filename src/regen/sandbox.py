@@ -78,14 +78,14 @@ def run(program: str, limits: Limits = Limits(), *, trusted: bool = False) -> Ou
         finally:
             _kill(process)
         with os.fdopen(reading, "rb") as pipe:
-            said = pipe.read(len(token))
-        if process.returncode == UNCONFINED:
+            said = pipe.read(len(token) + 1).decode(errors="replace")
+        if process.returncode == UNCONFINED or said == f"{token}!":
             raise InputError(
                 "sandbox: this machine gives a process no namespaces of its own, so that programs "
                 "of a model are not run; allow unprivileged user namespaces, to a container too, "
                 "or run it elsewhere"
             )
-        if said == token.encode() and process.returncode == 0 and not timed_out:
+        if said == token and process.returncode == 0 and not timed_out:
             return Outcome(True)
         # Nothing but the limit on processor time kills a program from outside.
         if timed_out or process.returncode == 128 + signal.SIGKILL:

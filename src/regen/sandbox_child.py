@@ -110,10 +110,18 @@ def no_processes() -> None:
 
 
 def inside(program: str, given: dict[str, float]) -> None:
-    """Run the program, then say the token: only who comes to the end says it."""
-    limits(given)
-    no_processes()
+    """Run the program, then say the token: only who comes to the end says it.
+
+    Where there are no limits, what is said is the token and "!"; no program can know it.
+    """
     pipe, token = int(given.pop("pipe")), str(given.pop("token"))
+    try:
+        limits(given)
+        no_processes()
+    except OSError:
+        if not given["trusted"]:
+            os.write(pipe, f"{token}!".encode())
+            os._exit(UNCONFINED)
     exec(compile(program, "program", "exec"), {"__name__": "__main__"})
     os.write(pipe, token.encode())
 

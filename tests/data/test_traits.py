@@ -221,7 +221,7 @@ def test_an_endpoint_labels_and_what_is_not_valid_is_no_label(server, tmp_path: 
     url, answers, asked = server
 
     def label(line: str) -> dict[str, Any] | None:
-        judge = labeller_of({**ENDPOINT, "url": url}, tmp_path / "kept")
+        judge = labeller_of({**ENDPOINT, "url": url}, tmp_path)
         return judge.label([line], ["fillers"])[0]
 
     answers += ['{"fillers": {"explanation": "um: high", "score": 9}}']
@@ -242,7 +242,7 @@ def test_a_model_that_labels_nothing_ends_it_and_is_asked_anew(server, tmp_path:
     texts = [f"hello {n}" for n in range(20)]
 
     def label() -> list[Any]:
-        judge = labeller_of({**ENDPOINT, "url": url}, tmp_path / "kept")
+        judge = labeller_of({**ENDPOINT, "url": url}, tmp_path)
         return judge.label(texts, ["fillers"])
 
     with pytest.raises(InputError, match=r"'<think> Well, 7 or'; tell it by `request`"):
@@ -254,7 +254,7 @@ def test_a_model_that_labels_nothing_ends_it_and_is_asked_anew(server, tmp_path:
 
 def test_an_endpoint_augments_and_keeps_to_the_form(server, tmp_path: Path) -> None:
     url, answers, asked = server
-    rewriter = augmenter_of({**ENDPOINT, "url": url}, tmp_path / "kept")
+    rewriter = augmenter_of({**ENDPOINT, "url": url}, tmp_path)
     answers += ["A: um hello\nB: well, hi", "Here it is: hello", "A: um \ud83d\nB: hi"]
     lines = (Line("A", "hello"), Line("B", "hi"))
     rng = np.random.default_rng(0)
@@ -290,14 +290,42 @@ def test_another_takes_the_place_of_what_the_endpoint_did_not_label(server, tmp_
 
 
 def test_too_few_valid_labels_are_an_error(server, tmp_path: Path) -> None:
-    url, answers, _ = server
+    url, answers, asked = server
     good = '{"fillers": {"explanation": "none: low", "score": 1}}'
     answers += [lambda question: good if len(question) % 2 else "no"] * 500
+    sources = package(tmp_path)
+    settings = {"augmented": 0.0, "traits": ["fillers"], "labeller": {**ENDPOINT, "url": url}}
+    settings["sizes"] = {"train": 40, "dev": 8, "test": 16}
     with pytest.raises(InputError, match=r"40 transcripts are asked for in train, and \d+ of 44"):
-        build(
-            package(tmp_path), tmp_path / "out", sizes={"train": 40, "dev": 8, "test": 16},
-            augmented=0.0, traits=["fillers"], labeller={**ENDPOINT, "url": url},
-        )  # fmt: skip
+        build(sources, tmp_path / "out", **settings)
+    answers[:], asked[:] = [good] * 500, []  # mended: what was not usable is asked anew
+    assert len(read_jsonl(build(sources, tmp_path / "out", **settings) / "train.jsonl")) == 40
+    assert len(asked) < 40 + 8 + 16
+
+
+def test_what_is_to_spare_takes_nothing_from_what_is_wanted(server, tmp_path: Path) -> None:
+    url, answers, _ = server
+    answers += ['{"fillers": {"explanation": "none: low", "score": 1}}'] * 500
+    settings = {"augmented": 0.0, "traits": ["fillers"]}
+    sources, most = package(tmp_path), 0
+    by_rule = {}
+    for most in range(60, 200):  # so many are just enough
+        sizes = {"train": most, "dev": 10, "test": 10}
+        try:
+            by_rule = rows_of(build(sources, tmp_path / "rule", sizes=sizes, **settings))
+        except InputError:
+            break
+    sizes["train"] = most - 1
+    model = {**ENDPOINT, "url": url}
+    labelled = build(sources, tmp_path / "out", sizes=sizes, labeller=model, **settings)
+    assert rows_of(labelled) == by_rule
+
+
+def rows_of(folder: Path) -> dict[str, list[str]]:
+    return {
+        split: [row["transcript"] for row in read_jsonl(folder / f"{split}.jsonl")]
+        for split in ("train", "dev", "test")
+    }
 
 
 def test_a_server_that_spoils_every_transcript_is_asked_anew_once_it_is_mended(

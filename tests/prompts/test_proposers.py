@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from regen.endpoint import KEPT
 from regen.errors import InputError
 from regen.metrics import Metric
 from regen.prompts.proposers import EndpointProposer, Scored, Task, meta_prompt
@@ -253,18 +254,19 @@ def test_an_ipv6_address_is_one() -> None:
 
 
 def test_answers_before_one_that_failed_are_not_asked_for_again(serve, tmp_path: Path) -> None:
-    server = serve("one", "two", 401, "three")
+    one, two, three = (f"<PROMPT>{word}</PROMPT>" for word in ("one", "two", "three"))
+    server = serve(one, two, 401, three)
 
     def propose() -> list[str]:
-        proposer = endpoint(server.url, kept=tmp_path / "kept")
+        proposer = endpoint(server.url, kept=tmp_path)
         return proposer.propose(HISTORY, 3, np.random.default_rng(1))
 
     with pytest.raises(InputError, match="status 401"):
         propose()
-    with (tmp_path / "kept").open("a") as kept:
+    with (tmp_path / KEPT.format("proposer")).open("a") as kept:
         kept.write('{"request": "to')  # torn by a kill
-    assert propose() == ["one", "two", "three"]
-    assert propose() == ["one", "two", "three"]
+    assert propose() == [one, two, three]
+    assert propose() == [one, two, three]
     assert len(server.seen) == 4
 
 
@@ -273,11 +275,11 @@ def test_a_proposer_that_proposes_nothing_is_an_error_and_not_a_search_in_vain(
 ) -> None:
     server = serve(*["<think> Well"] * 8, *["<PROMPT>A or B?</PROMPT>"] * 4)
     rng = np.random.default_rng(1)
-    proposer = endpoint(server.url, at_once=2, kept=tmp_path / "kept")
+    proposer = endpoint(server.url, at_once=2, kept=tmp_path)
     assert len(proposer.propose(HISTORY, 4, rng)) == 4
     with pytest.raises(InputError, match=r"'<think> Well'; tell it by `request`"):
         proposer.propose(HISTORY, 4, rng)
-    again = endpoint(server.url, at_once=2, kept=tmp_path / "kept")
+    again = endpoint(server.url, at_once=2, kept=tmp_path)
     assert again.propose(HISTORY, 4, np.random.default_rng(1)) == ["<PROMPT>A or B?</PROMPT>"] * 4
 
 
@@ -320,7 +322,7 @@ def test_a_request_says_what_else_the_server_wants(serve, tmp_path: Path) -> Non
     server = serve("thought", "not")
     silent = {"chat_template_kwargs": {"enable_thinking": False}, "model": "never this"}
     for request in ({}, silent):  # another request: what was kept is not its answer
-        asking = endpoint(server.url, request=request, kept=tmp_path / "kept")
+        asking = endpoint(server.url, request=request, kept=tmp_path)
         said = asking.propose(HISTORY, 1, np.random.default_rng(1))
     assert said == ["not"]
     bodies = [body for _, _, body in server.seen]

@@ -72,11 +72,13 @@ class ByEndpoint:
     ) -> tuple[Line, ...] | None:
         shown = "\n".join(f"{line.speaker}: {line.text}" for line in lines)
         question = REQUEST.format(trait=trait, side=side, lines=shown)
-        said = self.endpoint.ask(question, int(rng.integers(2**31)))
+        seed = int(rng.integers(2**31))
+        said = self.endpoint.ask(question, seed)
         try:
             said.encode()  # half of a surrogate pair is no text to learn from
             rewritten = read_transcript(said)
         except ValueError:
+            self.endpoint.forget(question, seed)
             self.in_vain += 1
             if self.in_vain == DOUBTED:
                 raise self.endpoint.useless("the lines of a transcript", said) from None
@@ -88,7 +90,7 @@ class ByEndpoint:
 def augmenter_of(settings: dict[str, Any], kept: Path) -> Augmenter:
     """settings: {kind: rule}, or {kind: endpoint, and what `Endpoint` takes}.
 
-    kept: where a language model's answers are until all are there
+    kept: the folder in which a language model's answers are until all are there
     """
     given = dict(settings)
     if given.pop("kind") == "rule":

@@ -48,6 +48,8 @@ class ByEndpoint:
 
     def __init__(self, endpoint: Endpoint, seed: int) -> None:
         self.endpoint, self.seed = endpoint, seed
+        self.unusable = ""
+        """an answer that was none"""
 
     def label(self, texts: Sequence[str], traits: Sequence[str]) -> list[Labels | None]:
         """Raises InputError if the server fails, or labels none of many."""
@@ -60,23 +62,23 @@ class ByEndpoint:
         different = list(dict.fromkeys(texts))
         found = self.endpoint.all(label, different[:DOUBTED])
         if len(found) == DOUBTED and not any(found):
-            said = self._said(different[0], traits, self.seed)
-            raise self.endpoint.useless(f"one JSON object with {', '.join(traits)}", said)
+            wanted = f"one JSON object with {', '.join(traits)}"
+            raise self.endpoint.useless(wanted, self.unusable)
         found += self.endpoint.all(label, different[DOUBTED:])
         by_text = dict(zip(different, found, strict=True))
         return [by_text[text] for text in texts]
 
-    def _said(self, text: str, traits: Sequence[str], seed: int) -> str:
-        question = QUESTION.format(low=LOWEST, high=HIGHEST, traits=", ".join(traits), text=text)
-        return self.endpoint.ask(question, seed)
-
     def _labels(self, text: str, traits: Sequence[str]) -> Labels | None:
-        for k in range(TRIES):
+        question = _question(text, traits)
+        for seed in range(self.seed, self.seed + TRIES):
+            said = self.endpoint.ask(question, seed)
             try:
-                found = parse(self._said(text, traits, self.seed + k), traits)
+                found = parse(said, traits)
                 for one in found.values():
                     one.explanation.encode()  # half of a surrogate pair is no text to learn from
             except (FeedbackError, UnicodeEncodeError):
+                self.endpoint.forget(question, seed)
+                self.unusable = said
                 continue
             return {
                 trait: {"explanation": one.explanation, "score": round(one.score)}
@@ -85,10 +87,14 @@ class ByEndpoint:
         return None
 
 
+def _question(text: str, traits: Sequence[str]) -> str:
+    return QUESTION.format(low=LOWEST, high=HIGHEST, traits=", ".join(traits), text=text)
+
+
 def labeller_of(settings: dict[str, Any], kept: Path) -> Labeller:
     """settings: {kind: rule}, or {kind: endpoint, seed, and what `Endpoint` takes}.
 
-    kept: where a language model's answers are until all are there
+    kept: the folder in which a language model's answers are until all are there
     """
     given = dict(settings)
     if given.pop("kind") == "rule":

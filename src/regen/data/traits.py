@@ -13,6 +13,7 @@ rows a share is made from others by an augmenter that moves one trait to its rar
 test are as they were found.
 """
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -79,7 +80,7 @@ def traits(
     found = sizes | {"train": sizes["train"] - made}
     spare = SPARE if labeller["kind"] == "endpoint" else 0.0
     divided = _divide(kept, found, spare, seed)
-    judge, moves = labeller_of(labeller, out / KEPT), augmenter_of(augmenter, out / KEPT)
+    judge, moves = labeller_of(labeller, out), augmenter_of(augmenter, out)
     ruled = [trait for trait in traits if trait not in HUMAN]
     rows: dict[str, list[Row]] = {}
     unlabelled: dict[str, int] = {}
@@ -90,7 +91,7 @@ def traits(
     rng = np.random.default_rng([seed, 1])
     rows["train"] += _augment(rows["train"], made, ruled, moves, judge, rng)
     if len(rows["train"]) < sizes["train"]:
-        (out / KEPT).unlink(missing_ok=True)  # another server, or this one mended, is asked anew
+        (out / KEPT.format("augmenter")).unlink(missing_ok=True)  # it may be mended
         raise InputError(
             f"traits: {made} augmented rows are asked for, {len(rows['train']) - found['train']} "
             "were made; lower `augmented`, or have another model rewrite and label"
@@ -126,7 +127,8 @@ def traits(
         "groups_apart": check_groups_apart(rows),
     }
     write_json(out / "card.json", card)
-    (out / KEPT).unlink(missing_ok=True)
+    for who in ("labeller", "augmenter"):
+        (out / KEPT.format(who)).unlink(missing_ok=True)
 
 
 def _divide(
@@ -135,25 +137,30 @@ def _divide(
     """Conversations by split, and beyond those wanted a share to spare, as far as there are any.
 
     Test and dev take turns in a seeded order, nobody speaking twice; the training split has those
-    of which no speaker is in either.
+    of which no speaker is in either. What is to spare is divided likewise, and changes nothing of
+    what is wanted.
     """
-    sizes = {split: size + round(spare * size) for split, size in wanted.items()}
     rng = np.random.default_rng([seed, 0])
     order = [kept[i] for i in rng.permutation(len(kept))]
     often = Counter(speaker for one in kept for speaker in one.speakers)
     divided: dict[str, list[Conversation]] = {split: [] for split in SPLITS}
-    taken: set[str] = set()
-    for one in order:
-        open_splits = [s for s in ("test", "dev") if len(divided[s]) < sizes[s]]
-        if not open_splits:
-            break
-        rare = all(often[speaker] <= OFTEN for speaker in one.speakers)
-        if rare and not taken & set(one.speakers):
-            fullest = min(open_splits, key=lambda s: len(divided[s]) / sizes[s])
-            divided[fullest].append(one)
-            taken |= set(one.speakers)
-    free = [one for one in order if not taken & set(one.speakers)]
-    divided["train"] = free[: sizes["train"]]
+    apart: set[str] = set()
+    """who speaks in test or dev"""
+    learned: set[str] = set()
+    """who speaks in the training split"""
+    for sizes in (wanted, {s: size + math.ceil(spare * size) for s, size in wanted.items()}):
+        for one in order:
+            open_splits = [s for s in ("test", "dev") if len(divided[s]) < sizes[s]]
+            if not open_splits:
+                break
+            rare = all(often[speaker] <= OFTEN for speaker in one.speakers)
+            if rare and not (apart | learned) & set(one.speakers):
+                fullest = min(open_splits, key=lambda s: len(divided[s]) / sizes[s])
+                divided[fullest].append(one)
+                apart |= set(one.speakers)
+        free = [one for one in order if not apart & set(one.speakers)]
+        divided["train"] = free[: sizes["train"]]
+        learned = {speaker for one in divided["train"] for speaker in one.speakers}
     for split in ("test", "dev", "train"):
         if len(divided[split]) < wanted[split]:
             raise InputError(

@@ -7,6 +7,7 @@ a new prompt that scores higher. A proposal is raw text; a well-made one holds i
 """
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -143,6 +144,14 @@ def _finished(text: str) -> str:
     return f"{OPEN}\n{text[: min(ends)]}\n{CLOSE}" if ends else f"{OPEN}\n{text}"
 
 
+def between_tags(raw: str) -> str | None:
+    """The first prompt in a raw proposal, lines stripped; None if it does not end."""
+    match = re.search(f"{OPEN}(.*?){CLOSE}", raw, re.DOTALL)
+    if match is None:
+        return None
+    return "\n".join(line.strip() for line in match[1].strip().splitlines())
+
+
 class EndpointProposer:
     """A server proposes: one request a proposal. settings: what `Endpoint` takes.
 
@@ -158,8 +167,10 @@ class EndpointProposer:
         content = meta_prompt(self.task, history)
         seeds = [int(rng.integers(2**31)) for _ in range(n)]
         said = self.endpoint.all(lambda seed: self.endpoint.ask(content, seed), seeds)
-        found = any(OPEN in one and CLOSE in one for one in said)
-        self.in_vain = -math.inf if found else self.in_vain + len(said)
+        useless = [seed for seed, one in zip(seeds, said, strict=True) if not between_tags(one)]
+        for seed in useless:
+            self.endpoint.forget(content, seed)
+        self.in_vain = self.in_vain + n if len(useless) == n else -math.inf
         if self.in_vain >= DOUBTED:
             raise self.endpoint.useless(f"a prompt between {OPEN} and {CLOSE}", said[-1])
         return said

@@ -35,6 +35,7 @@ from regen.prompts.proposers import (
     RandomProposer,
     Scored,
     Task,
+    between_tags,
     examples_of,
 )
 from regen.prompts.state import STATE, State
@@ -134,7 +135,7 @@ def optimise(
         items_of_csv(task, dev_csv)[:limit] if dev_csv else task.load_dataset(data, "dev", limit)
     )
     scorer = DevScore(task, items, base, adapter, batch_size)
-    proposing = _proposer(task, training, proposer, proposer_model, out / KEPT)
+    proposing = _proposer(task, training, proposer, proposer_model, out)
     metric = next(iter(task.metrics))
     state = State(
         out / STATE,
@@ -192,7 +193,7 @@ def optimise(
         },
     )
     state.path.unlink(missing_ok=True)
-    (out / KEPT).unlink(missing_ok=True)
+    (out / KEPT.format("proposer")).unlink(missing_ok=True)
 
 
 def search(
@@ -256,14 +257,6 @@ def search(
         spent = len(found.history) >= limits.evaluations
         found.stopped = "all evaluations were spent" if spent else "all iterations were spent"
     return found
-
-
-def between_tags(raw: str) -> str | None:
-    """The first prompt in a raw proposal, lines stripped; None if it does not end."""
-    match = re.search(f"{OPEN}(.*?){CLOSE}", raw, re.DOTALL)
-    if match is None:
-        return None
-    return "\n".join(line.strip() for line in match[1].strip().splitlines())
 
 
 def why_malformed(prompt: str | None, task: BaseBenchmark, longest: int) -> str | None:

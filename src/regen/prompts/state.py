@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from regen.files import dumps, write_text
-from regen.prompts.proposers import Proposer, Scored
+from regen.prompts.proposers import Proposer, Scored, between_tags
 
 STATE = ".state.jsonl"
 
@@ -83,5 +83,6 @@ class _Remembered:
             proposals = self.proposer.propose(history, n, rng)
             self.state.seconds["proposals"] += time.monotonic() - begun
             self.state.proposals[self.step] = proposals
-            self.state._append({"step": self.step, "proposals": proposals})
+            if any(map(between_tags, proposals)):  # else it may have another turn in the next run
+                self.state._append({"step": self.step, "proposals": proposals})
         return self.state.proposals[self.step]

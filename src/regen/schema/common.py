@@ -55,6 +55,12 @@ def known(name: str, names: Iterable[str], where: str, kind: str) -> None:
         raise ValueError(f"{where}: there is no {kind} {name!r}{nearest(name, names)}")
 
 
+def _without_nulls(value: JsonValue) -> JsonValue:
+    if not isinstance(value, dict):
+        return value
+    return {name: _without_nulls(one) for name, one in value.items() if one is not None}
+
+
 class Server(Section):
     """One that speaks OpenAI's chat completions; what it answers may change."""
 
@@ -84,7 +90,7 @@ class Server(Section):
         for name in SAID:
             if name in request:
                 raise ValueError(f"{name} has a setting of its own, or none; leave it out here")
-        return {name: value for name, value in request.items() if value is not None}
+        return {name: _without_nulls(one) for name, one in request.items() if one is not None}
 
 
 class ByEndpoint(Server):
