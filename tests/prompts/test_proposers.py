@@ -294,9 +294,10 @@ def test_it_waits_as_long_as_the_server_asks(serve, monkeypatch: pytest.MonkeyPa
 
 
 INTERRUPTED = """
-import sys
+import signal, sys
 from regen.endpoint import Endpoint
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 endpoint = Endpoint(
     "judge", url=sys.argv[1], model="m", key_variable=None, temperature=0.0, top_p=1.0,
     max_new_tokens=8, timeout=60.0, retries=4, at_once=4, request={},
